@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** One configuration for every project: sources instead of builds, no globals, no faked timers. */
+export default defineConfig({
+  resolve: { conditions: ['@bp/source'] },
+  ssr: { resolve: { conditions: ['@bp/source', 'node', 'import', 'default'] } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    root: process.cwd(),
+    pool: 'forks',
+    execArgv: ['--expose-gc', '--conditions=@bp/source'],
+  },
+});

@@ -1,0 +1,63 @@
+/** A timer that has been set and may still be cancelled. */
+export interface Timer {
+  /** Stops the timer; a no-op once it has fired. */
+  cancel(): void;
+}
+
+/** What a timer may be told when it is set. */
+export interface TimerOptions {
+  /** Whether a pending timer keeps the process alive. Default: true. */
+  readonly keepAlive?: boolean;
+}
+
+/**
+ * The only source of time in every primitive. Its origin is arbitrary; only differences mean anything,
+ * so changes of the wall clock never reach a decision.
+ */
+export interface Clock {
+  /** Monotonic milliseconds, with fractions. */
+  now(): number;
+  /**
+   * Calls `callback` once, not before `delayMs` milliseconds have passed. Any delay is honoured, also above
+   * the 2^31 - 1 ms at which the platform's own timers overflow; a delay of 0 or less fires as soon as possible.
+   */
+  setTimer(callback: () => void, delayMs: number, options?: TimerOptions): Timer;
+}
+
+const MAX_PLATFORM_DELAY_MS = 2 ** 31 - 1;
+
+class PlatformTimer implements Timer {
+  readonly #callback: () => void;
+  readonly #keepAlive: boolean;
+  readonly #due: number;
+  #handle: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(callback: () => void, delayMs: number, keepAlive: boolean) {
+    this.#callback = callback;
+    this.#keepAlive = keepAlive;
+    this.#due = performance.now() + delayMs;
+    this.#arm(delayMs);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+
+  #arm(delayMs: number): void {
+    this.#handle = setTimeout(this.#fire, Math.min(Math.ceil(delayMs), MAX_PLATFORM_DELAY_MS));
+    if (!this.#keepAlive) (this.#handle as { unref?: () => void }).unref?.();
+  }
+
+  // Platform timers round, so they can fire a fraction of a millisecond early, and long ones come in slices.
+  readonly #fire = (): void => {
+    const leftMs = this.#due - performance.now();
+    if (leftMs > 0) this.#arm(leftMs);
+    else this.#callback();
+  };
+}
+
+/** The platform's monotonic clock: `performance.now()` and `setTimeout`. The default of every primitive. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimer: (callback, delayMs, options) => new PlatformTimer(callback, delayMs, options?.keepAlive ?? true),
+};

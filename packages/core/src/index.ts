@@ -1,0 +1,29 @@
+export {
+  type AdmissionOptions,
+  NO_ADMISSION_OPTIONS,
+  refusalAtEntry,
+  refusalFor,
+  watchAdmission,
+} from './admission.ts';
+export { type Clock, systemClock, type Timer, type TimerOptions } from './clock.ts';
+export { compose, type Policy } from './compose.ts';
+export { atDeadline } from './deadline.ts';
+export { Listeners, type Unsubscribe } from './listeners.ts';
+export {
+  isRejected,
+  RejectedError,
+  type RejectedErrorOptions,
+  type RejectionCode,
+} from './rejected-error.ts';
+export {
+  checkBetween,
+  checkBoolean,
+  checkClock,
+  checkFunction,
+  checkInteger,
+  checkName,
+  checkNonNegative,
+  checkOneOf,
+  checkOptions,
+  checkPositive,
+} from './validate.ts';

@@ -1,0 +1,32 @@
+/** Removes the listener it was returned for; a no-op the second time. */
+export type Unsubscribe = () => void;
+
+/**
+ * The listeners of one kind of event. No listener, no cost: `emit` returns at once. A listener that throws does not
+ * disturb the primitive or the other listeners; its error surfaces as an uncaught exception of the process.
+ */
+export class Listeners<Event> {
+  #listeners: readonly ((event: Event) => void)[] = [];
+
+  /** Adds `listener`; the same function added twice is called twice. */
+  add(listener: (event: Event) => void): Unsubscribe {
+    const own = (event: Event): void => listener(event);
+    this.#listeners = [...this.#listeners, own];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== own);
+    };
+  }
+
+  /** Calls every listener that was there when the event happened, in the order they were added. */
+  emit(event: Event): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import type { Clock, Timer } from '../clock.ts';
+
+interface Pending {
+  readonly due: number;
+  readonly order: number;
+  readonly callback: () => void;
+}
+
+/**
+ * A clock that stands still until it is told to move, for tests and simulations. Timers run in the order they are
+ * due, those due at the same time in the order they were set.
+ */
+export class VirtualClock implements Clock {
+  #now: number;
+  #order = 0;
+  readonly #pending = new Set<Pending>();
+
+  /** @param startMs - what `now()` says first. Default: 0. */
+  constructor(startMs = 0) {
+    this.#now = startMs;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  setTimer(callback: () => void, delayMs: number): Timer {
+    const timer = { due: this.#now + Math.max(0, delayMs), order: this.#order++, callback };
+    this.#pending.add(timer);
+    return { cancel: () => void this.#pending.delete(timer) };
+  }
+
+  /** How many timers are set and have not fired: 0 when nothing was left behind. */
+  get pendingTimers(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * Moves time forward by `ms` (>= 0), running each timer at its own time and letting promises settle before,
+   * between and after. @throws RangeError if `ms` is negative or not finite.
+   */
+  async advance(ms: number): Promise<void> {
+    const end = this.#endAfter(ms);
+    await settle();
+    for (let timer = this.#nextUntil(end); timer !== undefined; timer = this.#nextUntil(end)) {
+      this.#run(timer);
+      await settle();
+    }
+    this.#now = Math.max(this.#now, end);
+  }
+
+  /** The same without letting promises settle: for code that has none, and for long property tests. */
+  advanceSync(ms: number): void {
+    const end = this.#endAfter(ms);
+    for (let timer = this.#nextUntil(end); timer !== undefined; timer = this.#nextUntil(end))
+      this.#run(timer);
+    this.#now = Math.max(this.#now, end);
+  }
+
+  /** Sets the time without running anything, backwards too: what a broken clock would do. */
+  jumpTo(ms: number): void {
+    this.#now = ms;
+  }
+
+  #endAfter(ms: number): number {
+    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`ms must be a finite number of at least 0, got ${ms}`);
+    }
+    return this.#now + ms;
+  }
+
+  #nextUntil(end: number): Pending | undefined {
+    let next: Pending | undefined;
+    for (const timer of this.#pending) {
+      if (timer.due > end) continue;
+      if (
+        next === undefined ||
+        timer.due < next.due ||
+        (timer.due === next.due && timer.order < next.order)
+      ) {
+        next = timer;
+      }
+    }
+    return next;
+  }
+
+  #run(timer: Pending): void {
+    this.#pending.delete(timer);
+    this.#now = Math.max(this.#now, timer.due);
+    timer.callback();
+  }
+}
+
+const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
+
+/** Lets every promise that can settle without time passing do so. */
+export function settle(): Promise<void> {
+  // A macrotask runs only when the microtask queue is empty.
+  return new Promise((resolve) => {
+    if (setImmediate !== undefined) {
+      setImmediate(resolve);
+      return;
+    }
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}

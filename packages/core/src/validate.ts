@@ -1,0 +1,83 @@
+function describe(value: unknown): string {
+  if (typeof value === 'string') return `${JSON.stringify(value.slice(0, 40))} (string)`;
+  if (typeof value === 'number' || typeof value === 'boolean') return `${value} (${typeof value})`;
+  return value === null || value === undefined ? `${value}` : `a value of type ${typeof value}`;
+}
+
+function checkNumber(name: string, value: unknown, expected: string, valid: (n: number) => boolean): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be ${expected}, got ${describe(value)}`);
+  if (!valid(value)) throw new RangeError(`${name} must be ${expected}, got ${describe(value)}`);
+  return value;
+}
+
+/** `value` if it is an integer from `min` (default 1) to 2^53 - 1. @throws TypeError or RangeError naming `name`. */
+export function checkInteger(name: string, value: unknown, min = 1): number {
+  return checkNumber(
+    name,
+    value,
+    `an integer of at least ${min}`,
+    (n) => Number.isSafeInteger(n) && n >= min,
+  );
+}
+
+/** `value` if it is a finite number above 0. @throws TypeError or RangeError naming `name`. */
+export function checkPositive(name: string, value: unknown): number {
+  return checkNumber(name, value, 'a finite number above 0', (n) => Number.isFinite(n) && n > 0);
+}
+
+/** `value` if it is a finite number of at least 0. @throws TypeError or RangeError naming `name`. */
+export function checkNonNegative(name: string, value: unknown): number {
+  return checkNumber(name, value, 'a finite number of at least 0', (n) => Number.isFinite(n) && n >= 0);
+}
+
+/** `value` if it is a number from `min` to `max`, both included. @throws TypeError or RangeError naming `name`. */
+export function checkBetween(name: string, value: unknown, min: number, max: number): number {
+  return checkNumber(name, value, `a number from ${min} to ${max}`, (n) => n >= min && n <= max);
+}
+
+/** `value` if it is a function. @throws TypeError naming `name`. */
+export function checkFunction<T>(name: string, value: T): T {
+  if (typeof value !== 'function') throw new TypeError(`${name} must be a function, got ${describe(value)}`);
+  return value;
+}
+
+/** `value` if it is a boolean. @throws TypeError naming `name`. */
+export function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be a boolean, got ${describe(value)}`);
+  return value;
+}
+
+/** `value` if it is one of `allowed`. @throws TypeError naming `name` and what is allowed. */
+export function checkOneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) {
+    const list = allowed.map((candidate) => JSON.stringify(candidate)).join(', ');
+    throw new TypeError(`${name} must be one of ${list}, got ${describe(value)}`);
+  }
+  return found;
+}
+
+/** `value` if it is a string of 1 to 100 characters: what a primitive is called in refusals and metrics. */
+export function checkName(name: string, value: unknown): string {
+  if (typeof value !== 'string' || value.length < 1 || value.length > 100) {
+    throw new TypeError(`${name} must be a string of 1 to 100 characters, got ${describe(value)}`);
+  }
+  return value;
+}
+
+/** `value` if it has the methods of a `Clock`. @throws TypeError naming `name`. */
+export function checkClock<T>(name: string, value: T): T {
+  const clock = value as { now?: unknown; setTimer?: unknown } | null | undefined;
+  if (typeof clock?.now !== 'function' || typeof clock.setTimer !== 'function') {
+    throw new TypeError(`${name} must be a Clock with now() and setTimer(), got ${describe(value)}`);
+  }
+  return value;
+}
+
+/** `value` if it is an object: what every constructor calls on its options first. @throws TypeError. */
+export function checkOptions<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) {
+    throw new TypeError(`options must be an object, got ${describe(value)}`);
+  }
+  return value;
+}
