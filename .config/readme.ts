@@ -18,7 +18,8 @@ export async function readmePrograms(file: URL): Promise<ReadmeProgram[]> {
   return blocks.flatMap(({ language, text }, index) => {
     if (language !== 'ts') return [];
     const next = blocks[index + 1];
-    if (next?.language !== 'text') throw new Error(`a ts block without its output in ${file.pathname}:\n${text}`);
+    if (next?.language !== 'text')
+      throw new Error(`a ts block without its output in ${file.pathname}:\n${text}`);
     return [{ source: text, output: next.text }];
   });
 }

@@ -12,7 +12,8 @@ export default defineConfig(async () => {
   const sources = Object.values(manifest.exports).flatMap((entry) =>
     typeof entry === 'string' ? [] : [entry['@bp/source']],
   );
-  for (const source of sources) if (!existsSync(source)) throw new Error(`exports names ${source}: no such file`);
+  for (const source of sources)
+    if (!existsSync(source)) throw new Error(`exports names ${source}: no such file`);
   return {
     entry: Object.fromEntries(
       sources.map((source) => [source.replace(/^\.\/src\//, '').replace(/\.ts$/, ''), source]),
