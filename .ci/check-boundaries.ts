@@ -10,6 +10,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'rate-limiter': ['core'],
   'bounded-queue': ['core'],
   'circuit-breaker': ['core'],
+  retry: ['core'],
   concurrency: ['core', 'bounded-queue'],
   'worker-pool': ['core', 'bounded-queue'],
 };
