@@ -13,7 +13,20 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   retry: ['core'],
   concurrency: ['core', 'bounded-queue'],
   'worker-pool': ['core', 'bounded-queue'],
+  'rate-limiter-redis': ['core', 'rate-limiter', 'circuit-breaker'],
+  fastify: [
+    'core',
+    'context',
+    'rate-limiter',
+    'bounded-queue',
+    'concurrency',
+    'worker-pool',
+    'circuit-breaker',
+  ],
 };
+
+/** The helpers of its own ecosystem that an edge package may carry. */
+const helpers: Readonly<Record<string, string>> = { '@bp/fastify': 'fastify-plugin' };
 
 interface Manifest {
   readonly name: string;
@@ -35,6 +48,7 @@ for (const folder of await readdir('packages')) {
     continue;
   }
   for (const dependency of Object.keys(dependencies)) {
+    if (dependency === helpers[name]) continue;
     if (!arrows.some((target) => dependency === `@bp/${target}`)) {
       complaints.push(`${name} may not depend on ${dependency}`);
     }
