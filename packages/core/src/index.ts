@@ -9,6 +9,7 @@ export { type Clock, systemClock, type Timer, type TimerOptions } from './clock.
 export { compose, type Policy } from './compose.ts';
 export { atDeadline } from './deadline.ts';
 export { Listeners, type Unsubscribe } from './listeners.ts';
+export { LoopBudget, loopBudgetOf } from './loop-budget.ts';
 export {
   isRejected,
   RejectedError,

@@ -67,9 +67,12 @@ export function checkName(name: string, value: unknown): string {
 
 /** `value` if it has the methods of a `Clock`. @throws TypeError naming `name`. */
 export function checkClock<T>(name: string, value: T): T {
-  const clock = value as { now?: unknown; setTimer?: unknown } | null | undefined;
-  if (typeof clock?.now !== 'function' || typeof clock.setTimer !== 'function') {
-    throw new TypeError(`${name} must be a Clock with now() and setTimer(), got ${describe(value)}`);
+  const clock = value as { [method in 'now' | 'setTimer' | 'nextTurn']?: unknown } | null | undefined;
+  const methods = [clock?.now, clock?.setTimer, clock?.nextTurn];
+  if (!methods.every((method) => typeof method === 'function')) {
+    throw new TypeError(
+      `${name} must be a Clock with now(), setTimer() and nextTurn(), got ${describe(value)}`,
+    );
   }
   return value;
 }

@@ -14,6 +14,7 @@ export class VirtualClock implements Clock {
   #now: number;
   #order = 0;
   readonly #pending = new Set<Pending>();
+  #turns: (() => void)[] = [];
 
   /** @param startMs - what `now()` says first. Default: 0. */
   constructor(startMs = 0) {
@@ -30,6 +31,11 @@ export class VirtualClock implements Clock {
     return { cancel: () => void this.#pending.delete(timer) };
   }
 
+  /** A turn of the loop passes whenever time is advanced, by 0 ms too, and after each timer. */
+  nextTurn(callback: () => void): void {
+    this.#turns.push(callback);
+  }
+
   /** How many timers are set and have not fired: 0 when nothing was left behind. */
   get pendingTimers(): number {
     return this.#pending.size;
@@ -41,10 +47,10 @@ export class VirtualClock implements Clock {
    */
   async advance(ms: number): Promise<void> {
     const end = this.#endAfter(ms);
-    await settle();
+    await this.#turn();
     for (let timer = this.#nextUntil(end); timer !== undefined; timer = this.#nextUntil(end)) {
       this.#run(timer);
-      await settle();
+      await this.#turn();
     }
     this.#now = Math.max(this.#now, end);
   }
@@ -52,8 +58,11 @@ export class VirtualClock implements Clock {
   /** The same without letting promises settle: for code that has none, and for long property tests. */
   advanceSync(ms: number): void {
     const end = this.#endAfter(ms);
-    for (let timer = this.#nextUntil(end); timer !== undefined; timer = this.#nextUntil(end))
+    this.#runTurns();
+    for (let timer = this.#nextUntil(end); timer !== undefined; timer = this.#nextUntil(end)) {
       this.#run(timer);
+      this.#runTurns();
+    }
     this.#now = Math.max(this.#now, end);
   }
 
@@ -82,6 +91,21 @@ export class VirtualClock implements Clock {
       }
     }
     return next;
+  }
+
+  /** Promises settle and turns pass until neither leads to the other any more. */
+  async #turn(): Promise<void> {
+    await settle();
+    while (this.#turns.length > 0) {
+      this.#runTurns();
+      await settle();
+    }
+  }
+
+  #runTurns(): void {
+    const turns = this.#turns;
+    this.#turns = [];
+    for (const callback of turns) callback();
   }
 
   #run(timer: Pending): void {

@@ -1,0 +1,69 @@
+import type { Clock } from './clock.ts';
+
+const DEFAULT_BUDGET_MS = 5;
+
+/**
+ * How much of one turn of the event loop may go to starting work. While work runs, arrivals wait in kernel buffers
+ * where nothing can time or refuse them; so whoever has spent the budget gives the loop back and goes on in the
+ * next turn, after the arrivals have been seen.
+ *
+ * All primitives of one clock share one budget: the loop is one, however many pools run on it.
+ */
+export class LoopBudget {
+  /** Milliseconds of one turn that may go to starting work. */
+  readonly budgetMs: number;
+  readonly #clock: Clock;
+  #turnStart = 0;
+  #inTurn = false;
+  #waiting: (() => void)[] = [];
+
+  /** @param budgetMs - milliseconds (> 0) a turn. Default: 5. */
+  constructor(clock: Clock, budgetMs: number = DEFAULT_BUDGET_MS) {
+    this.#clock = clock;
+    this.budgetMs = budgetMs;
+  }
+
+  /**
+   * Whether work may be started at `now` (milliseconds of the clock, which the caller has read anyway). The first
+   * start of a turn always may; later ones while less than the budget has passed since.
+   */
+  allows(now: number): boolean {
+    if (this.#inTurn) return now - this.#turnStart < this.budgetMs;
+    this.#inTurn = true;
+    this.#turnStart = now;
+    this.#clock.nextTurn(this.#onNextTurn);
+    return true;
+  }
+
+  /** Calls `resume` in the next turn, in which it may start work again as far as {@link LoopBudget.allows} says. */
+  whenNextTurn(resume: () => void): void {
+    this.#waiting.push(resume);
+    if (this.#inTurn) return;
+    this.#inTurn = true;
+    this.#turnStart = this.#clock.now();
+    this.#clock.nextTurn(this.#onNextTurn);
+  }
+
+  readonly #onNextTurn = (): void => {
+    this.#inTurn = false;
+    const resumed = this.#waiting;
+    if (resumed.length === 0) return;
+    this.#waiting = [];
+    // Who is not reached before the budget is spent stays in front, so that nobody lives off the others' share.
+    let called = 0;
+    while (called < resumed.length && this.allows(this.#clock.now())) resumed[called++]?.();
+    this.#waiting = [...resumed.slice(called), ...this.#waiting];
+  };
+}
+
+const budgets = /* @__PURE__ */ new WeakMap<Clock, LoopBudget>();
+
+/** The budget that everything on `clock` shares unless it was given one of its own. */
+export function loopBudgetOf(clock: Clock): LoopBudget {
+  let budget = budgets.get(clock);
+  if (budget === undefined) {
+    budget = new LoopBudget(clock);
+    budgets.set(clock, budget);
+  }
+  return budget;
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { LoopBudget, loopBudgetOf, systemClock } from '../src/index.ts';
+import { VirtualClock } from '../src/testing/index.ts';
+
+describe('LoopBudget', () => {
+  it('allows the first start of a turn and more until the budget is spent', () => {
+    const clock = new VirtualClock();
+    const budget = new LoopBudget(clock, 5);
+    expect(budget.allows(0)).toBe(true);
+    expect(budget.allows(4.9)).toBe(true);
+    expect(budget.allows(5)).toBe(false);
+    clock.advanceSync(0);
+    expect(budget.allows(100)).toBe(true);
+  });
+
+  it('resumes in the next turn, first come first served, and never starves anyone', () => {
+    const clock = new VirtualClock();
+    const budget = new LoopBudget(clock, 5);
+    const ran: string[] = [];
+    // Each job takes 4 ms of the loop, so two start in a turn of 5 ms.
+    const greedy = (name: string) => (): void => {
+      while (budget.allows(clock.now())) {
+        ran.push(name);
+        clock.jumpTo(clock.now() + 4);
+      }
+      budget.whenNextTurn(greedy(name));
+    };
+    for (const name of ['a', 'b', 'c']) budget.whenNextTurn(greedy(name));
+    for (let turn = 0; turn < 6; turn++) clock.advanceSync(0);
+    expect(ran.join('')).toBe('aabbccaabbcc');
+  });
+
+  it('does not run what was asked for in the same turn', () => {
+    const clock = new VirtualClock();
+    const budget = loopBudgetOf(clock);
+    let turns = 0;
+    const again = (): void => {
+      turns++;
+      budget.whenNextTurn(again);
+    };
+    budget.whenNextTurn(again);
+    clock.advanceSync(0);
+    expect(turns).toBe(1);
+  });
+
+  it('is shared by everything on a clock', () => {
+    const clock = new VirtualClock();
+    expect(loopBudgetOf(clock)).toBe(loopBudgetOf(clock));
+    expect(loopBudgetOf(clock)).not.toBe(loopBudgetOf(systemClock));
+  });
+
+  it('lets arrivals in between on the real loop', async () => {
+    const budget = new LoopBudget(systemClock, 0.001);
+    const order: string[] = [];
+    systemClock.nextTurn(() => order.push('arrival'));
+    await new Promise<void>((resolve) => {
+      expect(budget.allows(systemClock.now())).toBe(true);
+      budget.whenNextTurn(() => {
+        order.push('resumed');
+        resolve();
+      });
+    });
+    expect(order).toEqual(['arrival', 'resumed']);
+  });
+});
