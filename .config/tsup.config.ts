@@ -3,10 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { defineConfig } from 'tsup';
 
 interface Manifest {
+  readonly private?: boolean;
   readonly exports: Record<string, string | { readonly '@bp/source': string }>;
 }
 
-/** One configuration for every package: the entries are read from the package's own `exports`. */
+/**
+ * One configuration for every package and app: the entries are read from its own `exports`. A package is built to be
+ * imported from anywhere, an app (which is private) to be run by Node.
+ */
 export default defineConfig(async () => {
   const manifest = JSON.parse(await readFile('package.json', 'utf8')) as Manifest;
   const sources = Object.values(manifest.exports).flatMap((entry) =>
@@ -18,10 +22,9 @@ export default defineConfig(async () => {
     entry: Object.fromEntries(
       sources.map((source) => [source.replace(/^\.\/src\//, '').replace(/\.ts$/, ''), source]),
     ),
-    format: ['esm', 'cjs'],
-    target: 'node20',
-    platform: 'neutral',
-    dts: true,
+    ...(manifest.private
+      ? { format: ['esm'], target: 'node24', platform: 'node' }
+      : { format: ['esm', 'cjs'], target: 'node20', platform: 'neutral', dts: true }),
     clean: true,
     treeshake: true,
   };
