@@ -1,0 +1,158 @@
+import {
+  type AdmissionOptions,
+  type Clock,
+  RejectedError,
+  refusalAtEntry,
+  type Timer,
+  watchAdmission,
+} from '@bp/core';
+
+/** What a line of waiters stands in front of. */
+export interface Gate {
+  /** Milliseconds after `now` at which `cost` is admitted once `ahead` has been taken; `Infinity` if never. */
+  waitMs(cost: number, ahead: number, now: number): number;
+  /** Takes `cost` if it is admitted at `now`. */
+  take(cost: number, now: number): boolean;
+}
+
+class Waiter {
+  readonly cost: number;
+  readonly admit: () => void;
+  readonly refuse: (refusal: RejectedError) => void;
+  previous: Waiter | undefined;
+  next: Waiter | undefined;
+  unwatch: (() => void) | undefined;
+  gone = false;
+
+  constructor(cost: number, admit: () => void, refuse: (refusal: RejectedError) => void) {
+    this.cost = cost;
+    this.admit = admit;
+    this.refuse = refuse;
+  }
+}
+
+/**
+ * Those who wait for a gate, first come first served, with one timer for all: it is set for the first, and whoever
+ * leaves shortens the wait of everyone behind. Joining and leaving are O(1).
+ */
+export class Waiters {
+  /** How many wait. */
+  size = 0;
+  /** The sum of their costs. */
+  cost = 0;
+  /** How many left before their turn: cancelled, or past their deadline. */
+  left = 0;
+  readonly #gate: Gate;
+  readonly #clock: Clock;
+  readonly #name: string;
+  #first: Waiter | undefined;
+  #last: Waiter | undefined;
+  #timer: Timer | undefined;
+  #drained: Promise<void> | undefined;
+  #onDrained: (() => void) | undefined;
+
+  constructor(gate: Gate, clock: Clock, name: string) {
+    this.#gate = gate;
+    this.#clock = clock;
+    this.#name = name;
+  }
+
+  /** Waits behind everyone who is already here. Rejects when `ctx` ends first. */
+  join(cost: number, ctx: AdmissionOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const waiter = new Waiter(cost, resolve, reject);
+      this.#append(waiter);
+      waiter.unwatch = watchAdmission(ctx, this.#clock, this.#name, (refusal) =>
+        this.#leave(waiter, refusal),
+      );
+      if (waiter.gone) waiter.unwatch?.();
+      else if (this.#first === waiter) this.#arm(this.#clock.now());
+    });
+  }
+
+  /** Admits from the front whoever the gate admits now: on time, and after anything that shortened the wait. */
+  readonly serve = (): void => {
+    const now = this.#clock.now();
+    for (let first = this.#first; first !== undefined; first = this.#first) {
+      if (!this.#gate.take(first.cost, now)) break;
+      this.#remove(first);
+      first.admit();
+    }
+    this.#arm(now);
+  };
+
+  /** The costs of those at the front whose going frees at least `cost`, without the last of them. */
+  costBefore(cost: number): number {
+    let before = 0;
+    for (let waiter = this.#first; waiter !== undefined; waiter = waiter.next) {
+      if (before + waiter.cost >= cost) break;
+      before += waiter.cost;
+    }
+    return before;
+  }
+
+  /** Resolves when nobody waits any more. Those who still wait when `ctx` ends are refused with `SHUTTING_DOWN`. */
+  close(ctx: AdmissionOptions): Promise<void> {
+    if (this.#first === undefined) return Promise.resolve();
+    this.#drained ??= new Promise((resolve) => {
+      this.#onDrained = resolve;
+    });
+    if (refusalAtEntry(ctx, this.#clock, this.#name) !== undefined) {
+      this.#refuseAll();
+    } else {
+      const unwatch = watchAdmission(ctx, this.#clock, this.#name, () => this.#refuseAll());
+      if (unwatch !== undefined) this.#drained.then(unwatch);
+    }
+    return this.#drained;
+  }
+
+  #refuseAll(): void {
+    for (let first = this.#first; first !== undefined; first = this.#first) {
+      this.#remove(first);
+      first.refuse(new RejectedError('SHUTTING_DOWN', this.#name));
+    }
+    this.#arm(this.#clock.now());
+  }
+
+  #leave(waiter: Waiter, refusal: RejectedError): void {
+    if (waiter.gone) return;
+    const wasFirst = waiter === this.#first;
+    this.left++;
+    this.#remove(waiter);
+    waiter.refuse(refusal);
+    if (wasFirst) this.serve();
+  }
+
+  #arm(now: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#first === undefined) {
+      this.#onDrained?.();
+      return;
+    }
+    const wait = this.#gate.waitMs(this.#first.cost, 0, now);
+    if (wait < Number.POSITIVE_INFINITY) this.#timer = this.#clock.setTimer(this.serve, wait);
+  }
+
+  #append(waiter: Waiter): void {
+    waiter.previous = this.#last;
+    if (this.#last === undefined) this.#first = waiter;
+    else this.#last.next = waiter;
+    this.#last = waiter;
+    this.size++;
+    this.cost += waiter.cost;
+  }
+
+  #remove(waiter: Waiter): void {
+    const { previous, next } = waiter;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    waiter.gone = true;
+    waiter.unwatch?.();
+    this.size--;
+    // Fractions must not leave a rest behind.
+    this.cost = this.size === 0 ? 0 : this.cost - waiter.cost;
+  }
+}
