@@ -1,0 +1,38 @@
+import type { Clock } from '@bp/core';
+
+/** How long one look at the rate counts before the next begins. */
+const WINDOW_MS = 1000;
+
+/**
+ * How fast a queue is emptied, measured only when somebody is refused: taking costs one increment and no look at
+ * the clock.
+ */
+export class DrainRate {
+  readonly #clock: Clock;
+  #since: number;
+  #takenBefore = 0;
+  #msPerItem: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#since = clock.now();
+  }
+
+  /** Milliseconds in which `items` are taken as things go, given that `taken` have been so far; undefined if none were. */
+  timeFor(items: number, taken: number): number | undefined {
+    const now = this.#clock.now();
+    const elapsedMs = now - this.#since;
+    const takenSince = taken - this.#takenBefore;
+    if (takenSince > 0 && elapsedMs > 0) {
+      const measured = elapsedMs / takenSince;
+      if (elapsedMs >= WINDOW_MS) {
+        this.#msPerItem = measured;
+        this.#since = now;
+        this.#takenBefore = taken;
+      } else {
+        this.#msPerItem ??= measured;
+      }
+    }
+    return this.#msPerItem === undefined ? undefined : items * this.#msPerItem;
+  }
+}

@@ -1,0 +1,95 @@
+import {
+  type Clock,
+  checkBetween,
+  checkClock,
+  checkFunction,
+  checkInteger,
+  checkName,
+  checkOneOf,
+  checkOptions,
+  checkPositive,
+  type RejectedError,
+  systemClock,
+} from '@bp/core';
+
+/** What both queues may be told. */
+export interface QueueOptions<T> {
+  /** Items that may wait at once (>= 1). */
+  readonly capacity: number;
+  /** The sum of `ctx.cost` (default 1 each) of the items that may wait at once (> 0). Default: no bound but `capacity`. */
+  readonly maxWeight?: number | undefined;
+  /**
+   * Called for every accepted item that will not be taken, with why: `SHED` if it made room, `CANCELLED` or
+   * `DEADLINE_EXCEEDED` if its caller gave up, `SHUTTING_DOWN` at the end. It must not throw. Default: nobody is told.
+   */
+  readonly onDrop?: ((item: T, refusal: RejectedError) => void) | undefined;
+  /** Calls of `push` that may wait for room (>= 0); at 0 a full queue refuses at once. Default: 0. */
+  readonly maxWaitingProducers?: number | undefined;
+  /** Calls of `take` that may wait for an item (>= 1). Default: 1000. */
+  readonly maxWaitingTakers?: number | undefined;
+  /** Share of the capacity (0 to 1) at which the queue counts as saturated. Default: 1. */
+  readonly highWater?: number | undefined;
+  /** Share of the capacity (0 to 1, below `highWater`) down to which it then stays so. Default: half of `highWater`. */
+  readonly lowWater?: number | undefined;
+  /** What it is called in refusals (1 to 100 characters). Default: `bounded-queue` or `priority-queue`. */
+  readonly name?: string | undefined;
+  /** The only source of time. Default: the platform's monotonic clock. */
+  readonly clock?: Clock | undefined;
+}
+
+/** Options of `BoundedQueue`. */
+export interface BoundedQueueOptions<T> extends QueueOptions<T> {
+  /** What a full queue does: refuse the newcomer, or drop the item that has waited longest. Default: `refuse`. */
+  readonly overflow?: 'refuse' | 'drop-oldest' | undefined;
+}
+
+/** Options of `PriorityQueue`. */
+export type PriorityQueueOptions<T> = QueueOptions<T>;
+
+/** What both queues hold of their options: nothing is undefined but a callback nobody gave. */
+export interface ResolvedQueueOptions<T> {
+  readonly capacity: number;
+  readonly maxWeight: number;
+  readonly onDrop: ((item: T, refusal: RejectedError) => void) | undefined;
+  readonly maxWaitingProducers: number;
+  readonly maxWaitingTakers: number;
+  readonly highWater: number;
+  readonly lowWater: number;
+  readonly name: string;
+  readonly clock: Clock;
+}
+
+const DEFAULT_MAX_WAITING_TAKERS = 1000;
+
+/** @throws TypeError or RangeError naming the first option that is wrong. */
+export function resolveOptions<T>(options: QueueOptions<T>, defaultName: string): ResolvedQueueOptions<T> {
+  checkOptions(options);
+  const capacity = checkInteger('capacity', options.capacity);
+  const highWater = checkBetween('highWater', options.highWater ?? 1, 0, 1);
+  const lowWater = checkBetween('lowWater', options.lowWater ?? highWater / 2, 0, 1);
+  if (lowWater >= highWater) {
+    throw new RangeError(`lowWater must be below highWater = ${highWater}, got ${lowWater}`);
+  }
+  return {
+    capacity,
+    maxWeight:
+      options.maxWeight === undefined
+        ? Number.POSITIVE_INFINITY
+        : checkPositive('maxWeight', options.maxWeight),
+    onDrop: options.onDrop === undefined ? undefined : checkFunction('onDrop', options.onDrop),
+    maxWaitingProducers: checkInteger('maxWaitingProducers', options.maxWaitingProducers ?? 0, 0),
+    maxWaitingTakers: checkInteger(
+      'maxWaitingTakers',
+      options.maxWaitingTakers ?? DEFAULT_MAX_WAITING_TAKERS,
+    ),
+    highWater: Math.ceil(highWater * capacity),
+    lowWater: Math.floor(lowWater * capacity),
+    name: checkName('name', options.name ?? defaultName),
+    clock: checkClock('clock', options.clock ?? systemClock),
+  };
+}
+
+/** @throws TypeError if it is none of what is allowed. */
+export function resolveOverflow(overflow: unknown): 'refuse' | 'drop-oldest' {
+  return checkOneOf('overflow', overflow ?? 'refuse', ['refuse', 'drop-oldest']);
+}

@@ -1,0 +1,30 @@
+import { Levels } from './levels.ts';
+import { type PriorityQueueOptions, resolveOptions } from './options.ts';
+import { Queue } from './queue.ts';
+
+/**
+ * A bounded queue that hands out the most important item first (`ctx.priority`, higher numbers first), first in first
+ * out among equals. When it is full, a strictly more important newcomer makes the newest of the least important
+ * leave, whose owner is told.
+ *
+ * @example
+ * const queue = new PriorityQueue<string>({ capacity: 100, onDrop: (job, refusal) => tell(job, refusal) });
+ * queue.tryPush('report', { priority: 1 });
+ */
+export class PriorityQueue<T> extends Queue<T> {
+  readonly #levels: Levels<T>;
+
+  /** @throws TypeError or RangeError naming the first option that is wrong. */
+  constructor(options: PriorityQueueOptions<T>) {
+    const levels = new Levels<T>();
+    super(resolveOptions(options, 'priority-queue'), levels);
+    this.#levels = levels;
+  }
+
+  /** Drops everything of the least important level, each told `SHED`. Returns how many there were. */
+  dropLowest(): number {
+    const count = this.#levels.lowestSize;
+    for (let i = 0; i < count; i++) this.dropNext('SHED');
+    return count;
+  }
+}

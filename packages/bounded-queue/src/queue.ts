@@ -1,0 +1,323 @@
+import {
+  type AdmissionOptions,
+  Listeners,
+  NO_ADMISSION_OPTIONS,
+  RejectedError,
+  type RejectionCode,
+  refusalAtEntry,
+  type Unsubscribe,
+  watchAdmission,
+} from '@bp/core';
+import { DrainRate } from './drain-rate.ts';
+import { Entry, type Storage } from './entry.ts';
+import type { ResolvedQueueOptions } from './options.ts';
+import { WaitList } from './wait-list.ts';
+
+/** A snapshot of a queue: gauges and counters that only grow. */
+export interface QueueStats {
+  /** Items waiting now. */
+  readonly size: number;
+  readonly capacity: number;
+  /** The sum of the weights of the items waiting now. */
+  readonly weight: number;
+  /** Whether the size has reached the high water mark and not yet fallen to the low one. */
+  readonly saturated: boolean;
+  readonly waitingProducers: number;
+  readonly waitingTakers: number;
+  /** Items ever accepted: each is taken, dropped or still waiting. */
+  readonly accepted: number;
+  readonly taken: number;
+  readonly dropped: number;
+  /** Items ever refused. */
+  readonly refused: number;
+}
+
+/** What both queues have in common: everything but the order in which items come out and who makes room for whom. */
+export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
+  readonly #options: ResolvedQueueOptions<T>;
+  readonly #storage: Storage<T>;
+  readonly #takers: WaitList<undefined, T>;
+  readonly #producers: WaitList<T, void>;
+  readonly #drainRate: DrainRate;
+  readonly #saturation = new Listeners<boolean>();
+  #size = 0;
+  #weight = 0;
+  #taken = 0;
+  #dropped = 0;
+  #refused = 0;
+  #saturated = false;
+  #closing = false;
+  #emptied: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  protected constructor(options: ResolvedQueueOptions<T>, storage: Storage<T>) {
+    this.#options = options;
+    this.#storage = storage;
+    this.#takers = new WaitList(options.clock, options.name);
+    this.#producers = new WaitList(options.clock, options.name);
+    this.#drainRate = new DrainRate(options.clock);
+  }
+
+  /** Items waiting now. O(1). */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Items that may wait at once. */
+  get capacity(): number {
+    return this.#options.capacity;
+  }
+
+  /**
+   * Adds `item` if there is room, or hands it to whoever waits for one. Never throws; false if it is refused: full,
+   * closing, heavier than the queue, `undefined` (which cannot be told from an empty queue), or `ctx` is over.
+   */
+  tryPush(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+    if (this.#producers.length === 0 && this.#admit(item, ctx) === undefined) return true;
+    this.#refused++;
+    return false;
+  }
+
+  /**
+   * Adds `item`; resolves when it is accepted, which a full queue lets up to `maxWaitingProducers` callers wait for.
+   *
+   * Rejects with a `RejectedError` of code `QUEUE_FULL` (with the time in which the backlog drains, once the queue has
+   * seen itself drain), `SHUTTING_DOWN`, `CANCELLED` or `DEADLINE_EXCEEDED`; with a `RangeError` if the cost is not
+   * above 0 or above `maxWeight`; with a `TypeError` if the item is `undefined`.
+   */
+  async push(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    const { name, maxWeight, maxWaitingProducers, clock } = this.#options;
+    if (item === undefined) throw new TypeError('item must not be undefined');
+    const { cost = 1 } = ctx;
+    if (!(cost > 0 && cost <= maxWeight)) {
+      throw new RangeError(`cost must be above 0 and at most maxWeight = ${maxWeight}, got ${cost}`);
+    }
+    const code = this.#producers.length > 0 ? 'QUEUE_FULL' : this.#admit(item, ctx);
+    if (code === undefined) return;
+    const over = refusalAtEntry(ctx, clock, name);
+    if (over === undefined && code === 'QUEUE_FULL' && this.#producers.length < maxWaitingProducers) {
+      return this.#producers.wait(item, ctx);
+    }
+    this.#refused++;
+    throw over ?? this.#refusal(code);
+  }
+
+  /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
+  tryTake(): T | undefined {
+    const next = this.#storage.shift();
+    if (next === undefined) return undefined;
+    this.#taken++;
+    const item = this.#leave(next);
+    if (this.#producers.length > 0) this.#admitProducers();
+    return item;
+  }
+
+  /**
+   * Removes and returns the next item, waiting for it if there is none; first come, first served.
+   *
+   * Rejects with a `RejectedError` of code `SHUTTING_DOWN` when the queue is closed and empty, `QUEUE_FULL` if
+   * `maxWaitingTakers` are waiting already, `CANCELLED` or `DEADLINE_EXCEEDED`.
+   */
+  async take(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<T> {
+    const { clock, name, maxWaitingTakers } = this.#options;
+    const over = refusalAtEntry(ctx, clock, name);
+    if (over !== undefined) throw over;
+    const item = this.tryTake();
+    if (item !== undefined) return item;
+    if (this.#closing) throw this.#refusal('SHUTTING_DOWN');
+    if (this.#takers.length >= maxWaitingTakers) throw new RejectedError('QUEUE_FULL', name);
+    return this.#takers.wait(undefined, ctx);
+  }
+
+  /** Takes items as they come; ends when the queue is closed and empty. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    for (;;) {
+      let item = this.tryTake();
+      if (item === undefined) {
+        if (this.#closing) return;
+        try {
+          item = await this.take();
+        } catch (error) {
+          if (this.#closing) return;
+          throw error;
+        }
+      }
+      yield item;
+    }
+  }
+
+  /** Drops everything that waits, each told `code`. Returns how many there were. */
+  clear(code: RejectionCode = 'SHED'): number {
+    const before = this.#dropped;
+    while (this.dropNext(code));
+    return this.#dropped - before;
+  }
+
+  /** Calls `listener` with true when the queue reaches its high water mark, with false when it is back at the low one. */
+  onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
+    return this.#saturation.add(listener);
+  }
+
+  /** A snapshot; reading it costs nobody else anything. */
+  stats(): QueueStats {
+    return {
+      size: this.#size,
+      capacity: this.#options.capacity,
+      weight: this.#weight,
+      saturated: this.#saturated,
+      waitingProducers: this.#producers.length,
+      waitingTakers: this.#takers.length,
+      accepted: this.#size + this.#taken + this.#dropped,
+      taken: this.#taken,
+      dropped: this.#dropped,
+      refused: this.#refused,
+    };
+  }
+
+  /**
+   * Accepts nothing more and resolves when the queue is empty. When `ctx` ends first, what is left is dropped with
+   * `SHUTTING_DOWN`; without one it waits for as long as it takes. Idempotent: a later call only may end it sooner.
+   */
+  close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#takers.rejectAll('SHUTTING_DOWN');
+      this.#producers.rejectAll('SHUTTING_DOWN');
+    }
+    const { clock, name } = this.#options;
+    this.#closed ??= new Promise((resolve) => {
+      this.#emptied = resolve;
+      if (this.#size === 0) resolve();
+    });
+    if (this.#size > 0) {
+      if (refusalAtEntry(ctx, clock, name) !== undefined) {
+        this.clear('SHUTTING_DOWN');
+      } else {
+        const stop = watchAdmission(ctx, clock, name, () => this.clear('SHUTTING_DOWN'));
+        void this.#closed.then(stop);
+      }
+    }
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Drops whoever makes room first, telling it `code`; false if the queue is empty. */
+  protected dropNext(code: RejectionCode): boolean {
+    const evicted = this.#evict(code);
+    if (this.#producers.length > 0) this.#admitProducers();
+    return evicted;
+  }
+
+  #evict(code: RejectionCode): boolean {
+    const evicted = this.#storage.evict();
+    if (evicted === undefined) return false;
+    this.#drop(evicted, new RejectedError(code, this.#options.name));
+    return true;
+  }
+
+  /** Undefined if the item was accepted, else why not. */
+  #admit(item: T, ctx: AdmissionOptions): RejectionCode | undefined {
+    if (this.#closing) return 'SHUTTING_DOWN';
+    if (item === undefined) return 'QUEUE_FULL';
+    if (ctx === NO_ADMISSION_OPTIONS) return this.#admitPlain(item);
+
+    const { clock, name, maxWeight } = this.#options;
+    const over = refusalAtEntry(ctx, clock, name);
+    if (over !== undefined) return over.code;
+    const { cost = 1, priority = 0 } = ctx;
+    if (!(cost > 0 && cost <= maxWeight)) return 'QUEUE_FULL';
+    if (this.#handOver(item)) return undefined;
+    if (!this.#makeRoom(priority, cost)) return 'QUEUE_FULL';
+    const entry = new Entry(item, priority, cost);
+    this.#storage.add(entry);
+    this.#enter(cost);
+    entry.stopWatching = watchAdmission(ctx, clock, name, (refusal) => {
+      this.#storage.remove(entry);
+      this.#drop(entry, refusal);
+      this.#admitProducers();
+    });
+    return undefined;
+  }
+
+  #admitPlain(item: T): RejectionCode | undefined {
+    if (this.#takers.length > 0 && this.#handOver(item)) return undefined;
+    if (this.#size >= this.#options.capacity || this.#weight >= this.#options.maxWeight) {
+      if (!this.#makeRoom(0, 1)) return 'QUEUE_FULL';
+    }
+    this.#storage.addPlain(item);
+    this.#enter(1);
+    return undefined;
+  }
+
+  #handOver(item: T): boolean {
+    const taker = this.#takers.shift();
+    if (taker === undefined) return false;
+    this.#taken++;
+    taker.resolve(item);
+    return true;
+  }
+
+  #makeRoom(priority: number, weight: number): boolean {
+    const { capacity, maxWeight } = this.#options;
+    const items = Math.max(0, this.#size + 1 - capacity);
+    const excess = Math.max(0, this.#weight + weight - maxWeight);
+    if (items === 0 && excess === 0) return true;
+    if (!this.#storage.canMakeRoom(priority, items, excess)) return false;
+    while (this.#size >= capacity || this.#weight + weight > maxWeight) this.#evict('SHED');
+    return true;
+  }
+
+  /** Whoever waited longest comes first; a heavy one is not overtaken by lighter ones. */
+  #admitProducers(): void {
+    for (let first = this.#producers.first(); first !== undefined; first = this.#producers.first()) {
+      if (this.#admit(first.payload, first.ctx) !== undefined) return;
+      this.#producers.shift();
+      first.resolve();
+    }
+  }
+
+  #enter(weight: number): void {
+    this.#weight += weight;
+    this.#size++;
+    if (this.#size >= this.#options.highWater && !this.#saturated) {
+      this.#saturated = true;
+      this.#saturation.emit(true);
+    }
+  }
+
+  #leave(value: T | Entry<T>): T {
+    this.#size--;
+    let item: T;
+    if (value instanceof Entry) {
+      value.stopWatching?.();
+      this.#weight -= value.weight;
+      item = value.item;
+    } else {
+      this.#weight--;
+      item = value;
+    }
+    if (this.#saturated && this.#size <= this.#options.lowWater) {
+      this.#saturated = false;
+      this.#saturation.emit(false);
+    }
+    if (this.#size === 0) {
+      // Sums of fractions drift; an empty queue weighs nothing.
+      this.#weight = 0;
+      this.#emptied?.();
+    }
+    return item;
+  }
+
+  #drop(value: T | Entry<T>, refusal: RejectedError): void {
+    this.#dropped++;
+    this.#options.onDrop?.(this.#leave(value), refusal);
+  }
+
+  #refusal(code: RejectionCode): RejectedError {
+    const retryAfterMs = code === 'QUEUE_FULL' ? this.#drainRate.timeFor(this.#size, this.#taken) : undefined;
+    return new RejectedError(code, this.#options.name, { retryAfterMs });
+  }
+}
