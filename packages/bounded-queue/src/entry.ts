@@ -1,8 +1,11 @@
+import type { AdmissionOptions } from '@bp/core';
+
 /** An item in a queue with what is known of it; where nothing is, a FIFO stores the item itself. */
 export class Entry<T> {
   readonly item: T;
   readonly priority: number;
   readonly weight: number;
+  readonly ctx: AdmissionOptions;
   /** Stops watching for cancellation and deadline. */
   stopWatching: (() => void) | undefined;
   /** Whether it is still queued. */
@@ -11,10 +14,11 @@ export class Entry<T> {
   previous: Entry<T> | undefined;
   next: Entry<T> | undefined;
 
-  constructor(item: T, priority: number, weight: number) {
+  constructor(item: T, priority: number, weight: number, ctx: AdmissionOptions) {
     this.item = item;
     this.priority = priority;
     this.weight = weight;
+    this.ctx = ctx;
   }
 }
 
@@ -23,6 +27,8 @@ export interface Storage<T> {
   /** Adds an item about which there is nothing to know: priority 0, weight 1, nobody who could cancel it. */
   addPlain(item: T): void;
   add(entry: Entry<T>): void;
+  /** What comes out next. */
+  peek(): T | Entry<T> | undefined;
   /** Removes and returns what comes out next. */
   shift(): T | Entry<T> | undefined;
   /** Removes an entry from wherever it is. */

@@ -25,13 +25,14 @@ export class Fifo<T> implements Storage<T> {
     this.#ring.push(entry);
   }
 
+  peek(): T | Entry<T> | undefined {
+    if (this.#removed > 0) this.#dropTombstones();
+    return this.#ring.peek();
+  }
+
   shift(): T | Entry<T> | undefined {
-    let value = this.#ring.shift();
-    while (value instanceof Entry && !value.queued) {
-      this.#removed--;
-      value = this.#ring.shift();
-    }
-    return value;
+    if (this.#removed > 0) this.#dropTombstones();
+    return this.#ring.shift();
   }
 
   remove(entry: Entry<T>): void {
@@ -48,5 +49,12 @@ export class Fifo<T> implements Storage<T> {
 
   evict(): T | Entry<T> | undefined {
     return this.shift();
+  }
+
+  #dropTombstones(): void {
+    for (let value = this.#ring.peek(); value instanceof Entry && !value.queued; value = this.#ring.peek()) {
+      this.#ring.shift();
+      this.#removed--;
+    }
   }
 }

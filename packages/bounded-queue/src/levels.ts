@@ -1,3 +1,4 @@
+import { NO_ADMISSION_OPTIONS } from '@bp/core';
 import { Entry, type Storage } from './entry.ts';
 
 /** The entries of one priority, a doubly linked list: first in, first out, and O(1) to leave from anywhere. */
@@ -43,16 +44,19 @@ export class Levels<T> implements Storage<T> {
   readonly #levels: Level<T>[] = [];
 
   addPlain(item: T): void {
-    this.add(new Entry(item, 0, 1));
+    this.add(new Entry(item, 0, 1, NO_ADMISSION_OPTIONS));
   }
 
   add(entry: Entry<T>): void {
     this.#level(entry.priority).append(entry);
   }
 
+  peek(): Entry<T> | undefined {
+    return this.#levels[this.#levels.length - 1]?.first;
+  }
+
   shift(): Entry<T> | undefined {
-    const highest = this.#levels[this.#levels.length - 1];
-    return highest && this.#leave(highest.first);
+    return this.#leave(this.peek());
   }
 
   remove(entry: Entry<T>): void {

@@ -104,12 +104,24 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
   tryTake(): T | undefined {
-    const next = this.#storage.shift();
-    if (next === undefined) return undefined;
+    if (this.peek() === undefined) return undefined;
+    const item = this.#leave(this.#storage.shift() as T | Entry<T>);
     this.#taken++;
-    const item = this.#leave(next);
     if (this.#producers.length > 0) this.#admitProducers();
     return item;
+  }
+
+  /** The next item, which stays where it is; undefined if there is none. */
+  peek(): T | undefined {
+    for (;;) {
+      const next = this.#storage.peek();
+      if (!(next instanceof Entry)) return next;
+      // Timers come late on a busy loop; what they have not told yet must still not be handed out.
+      const over = refusalAtEntry(next.ctx, this.#options.clock, this.#options.name);
+      if (over === undefined) return next.item;
+      this.#storage.remove(next);
+      this.#drop(next, over);
+    }
   }
 
   /**
@@ -231,7 +243,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (!(cost > 0 && cost <= maxWeight)) return 'QUEUE_FULL';
     if (this.#handOver(item)) return undefined;
     if (!this.#makeRoom(priority, cost)) return 'QUEUE_FULL';
-    const entry = new Entry(item, priority, cost);
+    const entry = new Entry(item, priority, cost, ctx);
     this.#storage.add(entry);
     this.#enter(cost);
     entry.stopWatching = watchAdmission(ctx, clock, name, (refusal) => {

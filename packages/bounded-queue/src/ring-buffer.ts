@@ -20,6 +20,11 @@ export class RingBuffer<T> {
     this.#slots[(this.#head + this.#length++) & this.#mask] = value;
   }
 
+  /** The oldest value, undefined if there is none. */
+  peek(): T | undefined {
+    return this.#slots[this.#head];
+  }
+
   /** Removes and returns the oldest value, undefined if there is none. */
   shift(): T | undefined {
     if (this.#length === 0) return undefined;
