@@ -1,0 +1,59 @@
+import {
+  type Clock,
+  checkClock,
+  checkInteger,
+  checkName,
+  checkOneOf,
+  checkOptions,
+  checkPositive,
+  systemClock,
+} from '@bp/core';
+
+/** Which calls are held back when the event loop's budget for a turn is spent: those that waited, or all. */
+export type LoopYielding = 'queued' | 'always';
+
+/** Options of `ConcurrencyLimiter`. */
+export interface ConcurrencyLimiterOptions {
+  /** Permits that may be out at once (>= 1). */
+  readonly limit: number;
+  /** Calls that may wait for a permit (>= 0); at 0 they are refused at once. Default: 0. */
+  readonly maxQueue?: number | undefined;
+  /**
+   * Milliseconds a call may wait (> 0). One that would have to wait longer is refused when it arrives, one that does
+   * wait longer is shed. Default: as long as its deadline allows.
+   */
+  readonly maxWaitMs?: number | undefined;
+  /**
+   * `queued`: calls that waited start within the loop's budget a turn. `always`: so do those that could start at
+   * once, for work that computes rather than waits; they then wait in the queue. Default: `queued`.
+   */
+  readonly loopYielding?: LoopYielding | undefined;
+  /** What it is called in refusals (1 to 100 characters). Default: `concurrency-limiter`. */
+  readonly name?: string | undefined;
+  /** The only source of time. Default: the platform's monotonic clock. */
+  readonly clock?: Clock | undefined;
+}
+
+/** The same as the code holds it: nothing is undefined. */
+export interface ResolvedConcurrencyLimiterOptions {
+  readonly limit: number;
+  readonly maxQueue: number;
+  readonly maxWaitMs: number;
+  readonly loopYielding: LoopYielding;
+  readonly name: string;
+  readonly clock: Clock;
+}
+
+/** @throws TypeError or RangeError naming the first option that is wrong. */
+export function resolveOptions(options: ConcurrencyLimiterOptions): ResolvedConcurrencyLimiterOptions {
+  checkOptions(options);
+  const { maxWaitMs } = options;
+  return {
+    limit: checkInteger('limit', options.limit),
+    maxQueue: checkInteger('maxQueue', options.maxQueue ?? 0, 0),
+    maxWaitMs: maxWaitMs === undefined ? Number.POSITIVE_INFINITY : checkPositive('maxWaitMs', maxWaitMs),
+    loopYielding: checkOneOf('loopYielding', options.loopYielding ?? 'queued', ['queued', 'always']),
+    name: checkName('name', options.name ?? 'concurrency-limiter'),
+    clock: checkClock('clock', options.clock ?? systemClock),
+  };
+}
