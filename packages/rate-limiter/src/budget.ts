@@ -5,6 +5,8 @@
 export interface Budget {
   /** What it is called in refusals. */
   readonly name: string;
+  /** The highest cost that can ever be admitted. */
+  readonly maxCost: number;
   /** Takes `cost` tokens if they are there. Never throws, never waits. */
   tryAcquire(cost?: number, now?: number): boolean;
   /** Whether `tryAcquire` would admit the same call, without taking anything. */

@@ -1,13 +1,21 @@
 /**
  * The one algorithm of this package: the generic cell rate algorithm (ITU-T I.371, virtual scheduling).
  *
- * All there is to know of a client is one number, its theoretical arrival time `tat`: when the bucket will be full
+ * All there is to know of a client is one number, its theoretical arrival time `tat`: when its bucket will be full
  * again, in milliseconds since the limiter started (milliseconds since 1970 would lose 2.3 % at a million a second to
  * rounding). `t` is the present on the same scale. A `tat` that is not after `t` says no more than no `tat` at all.
  */
-import { type Limit, TIME_PRECISION } from './limit.ts';
+import type { Limit } from './limit.ts';
 
-/** Whether `cost` is a cost at all and not above what the bucket can ever hold. */
+// Not exported: V8 would box it at every use.
+const PRECISION = 2 ** -40;
+
+/** How far apart two times near `ms` may be and still count as the same: a trillionth. */
+export function rounding(ms: number): number {
+  return ms * PRECISION;
+}
+
+/** Whether `cost` is a cost at all, and not above what the bucket can ever hold. */
 export function isPossible(limit: Limit, cost: number): boolean {
   return cost >= 0 && cost <= limit.burst;
 }
@@ -19,29 +27,35 @@ export function admissionTime(limit: Limit, tat: number, cost: number): number {
 
 /** Whether a possible `cost` is admitted at `t`; never when either is not a number. */
 export function admits(limit: Limit, tat: number, cost: number, t: number): boolean {
-  return admissionTime(limit, tat, cost) - t <= t * TIME_PRECISION + limit.slackMs;
+  return admissionTime(limit, tat, cost) - t <= rounding(t) + limit.slackMs;
 }
 
-/** The `tat` after `cost` was taken at `t`. */
+/** The `tat` after `cost` was taken at `t`, or at `t` was promised to those who come first. */
 export function charge(limit: Limit, tat: number, cost: number, t: number): number {
   return Math.max(tat, t) + cost * limit.tokenMs;
 }
 
-/** The `tat` after `cost` was given back at `t`: never more than full. */
+/** The `tat` after `cost` was given back at `t`: a full bucket stays full. */
 export function giveBack(limit: Limit, tat: number, cost: number, t: number): number {
   return Math.max(t, tat - cost * limit.tokenMs);
 }
 
-/** The tokens that have been spent and have not come back at `t`; above the burst after a penalty. */
+/** The tokens that were spent and have not come back at `t`; above the burst after a penalty. */
 export function spent(limit: Limit, tat: number, t: number): number {
   if (limit.tokenMs === 0 || !(tat > t)) return 0;
   // To the millionth: the rounding of times must not show in tokens.
   return Math.round(((tat - t) / limit.tokenMs) * 1e6) / 1e6;
 }
 
-/** The tokens that can be taken at `t`. */
-export function remaining(limit: Limit, tat: number, t: number): number {
-  return Math.max(0, limit.burst - spent(limit, tat, t));
+/** The `tat` under `to` of who has `tat` under `from`: what was spent stays spent, in tokens. */
+export function transfer(from: Limit, to: Limit, tat: number, t: number): number {
+  if (from.tokenMs === 0 || !(tat > t)) return t;
+  return t + ((tat - t) / from.tokenMs) * to.tokenMs;
+}
+
+/** The `tat` of who must not be admitted, at no cost, before `until`. */
+export function blockUntil(limit: Limit, tat: number, until: number): number {
+  return Math.max(tat, until + limit.burstMs);
 }
 
 /**

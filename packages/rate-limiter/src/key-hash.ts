@@ -1,5 +1,5 @@
 /** Characters of a key that count: of a longer one only its length, the first half of this many and the last half. */
-export const MAX_HASHED_CHARS = 1024;
+const MAX_HASHED_CHARS = 1024;
 
 /**
  * Turns keys into 64 bits under a secret seed with HalfSipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast

@@ -1,67 +1,196 @@
 import { KeyHash } from './key-hash.ts';
 
-const WAYS = 8;
-const SLOTS_PER_CLIENT = 1.25;
+// With sixteen slots to a bucket, four of which are kept for keys that have no better place, and a sixth more slots than
+// keys, about one key in a million finds no slot in a table that is as full as it may be.
+const WAYS = 16;
+const KEPT_FREE = 4;
+const SLOTS_PER_CLIENT = 1.2;
+
+/** A key that has spent something, by its hash. */
+export interface TableEntry {
+  readonly low: number;
+  readonly high: number;
+  readonly tier: number;
+  readonly tat: number;
+}
 
 /**
- * What each key has spent, as theoretical arrival times (see gcra.ts), in a table that never grows.
+ * What each key has spent, as a theoretical arrival time (see gcra.ts) and the tier it is counted in, in a table that
+ * never grows.
  *
- * A key may stand in two buckets of eight slots; it goes where more are free. A slot whose time has come decides like no
- * slot at all, so it is free: forgetting costs nothing and loses nothing, and there is no sweeping and no timer.
+ * A key may stand in either of two buckets of slots. A slot whose time has come decides like no slot at all, so it is
+ * free: forgetting loses nothing, and needs no sweeping and no timer.
  *
- * Every bucket has an account besides, the time up to which keys that are not in the table are held to have spent: 0
- * while there is room. When none of a newcomer's slots is free, the least indebted key there makes room, and
- * the account of its own bucket takes over what it had spent; if that is more than the newcomer would have spent, the
- * newcomer is charged to its account instead and gets no slot. So nobody is ever held to have spent less than it
- * has, and who has spent the most is the last to lose its slot.
+ * Every bucket has accounts besides, one for each tier: up to when the keys that stand nowhere in the table may have
+ * spent; 0 as long as there is room. When none of its slots is free for a newcomer, the least indebted key there makes
+ * room, and its account takes over what it had spent; if that is more than the newcomer comes to, the newcomer is
+ * charged to its account instead. So nobody is ever taken to have spent less than it has, and who has spent the most
+ * is the last to lose its slot.
  */
 export class KeyTable {
+  /** The tier in which the latest `read` was counted. */
+  tier = 0;
   readonly #hash: KeyHash;
+  readonly #tiers: number;
   readonly #buckets: number;
-  // Of each bucket the lower halves of its hashes, then the upper ones.
+  // Of each bucket first the lower halves of its hashes, then the upper halves.
   readonly #hashes: Int32Array;
   readonly #tats: Float64Array;
+  readonly #slotTiers: Uint8Array;
   readonly #accounts: Float64Array;
-  // Where the latest read() found its key; -1 if it did not.
+  // The key of the latest read: where it stands (-1 for nowhere) and its hash.
   #slot = -1;
+  #low = 0;
+  #high = 0;
 
-  constructor(maxClients: number, seed0: number, seed1: number) {
+  constructor(maxClients: number, tiers: number, seed0: number, seed1: number) {
     this.#hash = new KeyHash(seed0, seed1);
+    this.#tiers = tiers;
     this.#buckets = Math.ceil((maxClients * SLOTS_PER_CLIENT) / WAYS);
     this.#hashes = new Int32Array(this.#buckets * WAYS * 2);
     this.#tats = new Float64Array(this.#buckets * WAYS);
-    this.#accounts = new Float64Array(this.#buckets);
+    this.#slotTiers = new Uint8Array(this.#buckets * WAYS);
+    this.#accounts = new Float64Array(this.#buckets * tiers);
   }
 
-  /** Up to when `key` has spent, at most. The next `write` is about this key. */
-  read(key: string): number {
-    const hash = this.#hash;
-    hash.hash(key);
-    const { low, high } = hash;
+  /** The lower half of the hash of the latest key. */
+  get low(): number {
+    return this.#low;
+  }
+
+  /** The upper half of the hash of the latest key. */
+  get high(): number {
+    return this.#high;
+  }
+
+  /** What the table takes, in bytes. */
+  get bytes(): number {
+    const { byteLength } = this.#hashes;
+    return byteLength + this.#tats.byteLength + this.#slotTiers.byteLength + this.#accounts.byteLength;
+  }
+
+  /** Up to when `key`, which belongs to `tier`, has spent, at most. The next `write` is about this key. */
+  read(key: string, tier: number): number {
+    this.#hash.hash(key);
+    return this.readHash(this.#hash.low, this.#hash.high, tier);
+  }
+
+  /** The same for a key of which only the hash is known. */
+  readHash(low: number, high: number, tier: number): number {
+    this.#low = low;
+    this.#high = high;
     const home = this.#bucketOf(low);
     this.#slot = this.#find(home, low, high);
     if (this.#slot < 0) this.#slot = this.#find(this.#bucketOf(high), low, high);
-    return (this.#slot < 0 ? this.#accounts[home] : this.#tats[this.#slot]) as number;
+    if (this.#slot < 0) {
+      this.tier = tier;
+      return this.#accounts[home * this.#tiers + tier] as number;
+    }
+    this.tier = this.#slotTiers[this.#slot] as number;
+    return this.#tats[this.#slot] as number;
   }
 
-  /** Records at `t` up to when the key of the latest `read` has spent. */
-  write(tat: number, t: number): void {
-    if (this.#slot >= 0) {
-      this.#tats[this.#slot] = tat;
-    } else if (tat > t) {
-      this.#insert(tat, t);
+  /** Records at `t` up to when the key of the latest `read` has spent, in `tier`. */
+  write(tat: number, tier: number, t: number): void {
+    if (this.#slot < 0) {
+      if (!(tat > t)) return;
+      this.#slot = this.#makeRoom(tat, tier, t);
+      if (this.#slot < 0) return;
+      const at = this.#hashIndex(this.#slot);
+      this.#hashes[at] = this.#low;
+      this.#hashes[at + WAYS] = this.#high;
+    }
+    this.#tats[this.#slot] = tat;
+    this.#slotTiers[this.#slot] = tier;
+  }
+
+  /** Calls `visit` for every key that at `t` has spent something. */
+  forEach(t: number, visit: (entry: TableEntry) => void): void {
+    for (let slot = 0; slot < this.#tats.length; slot++) {
+      const tat = this.#tats[slot] as number;
+      if (!(tat > t)) continue;
+      const at = this.#hashIndex(slot);
+      const low = this.#hashes[at] as number;
+      visit({ low, high: this.#hashes[at + WAYS] as number, tier: this.#slotTiers[slot] as number, tat });
     }
   }
 
-  /** How many keys have spent something that has not come back at `t`. Walks the whole table. */
+  /** How many keys have spent something that has not come back at `t`. */
   count(t: number): number {
     let count = 0;
     for (const tat of this.#tats) if (tat > t) count++;
     return count;
   }
 
-  #bucketOf(half: number): number {
-    return Math.floor(((half >>> 0) * this.#buckets) / 2 ** 32);
+  /** Replaces by `convert` what the keys of `tier` have spent at `t`. */
+  convert(tier: number, t: number, convert: (tat: number) => number): void {
+    const tats = this.#tats;
+    for (let slot = 0; slot < tats.length; slot++) {
+      const tat = tats[slot] as number;
+      if (tat > t && this.#slotTiers[slot] === tier) tats[slot] = convert(tat);
+    }
+    const accounts = this.#accounts;
+    for (let i = tier; i < accounts.length; i += this.#tiers) {
+      const tat = accounts[i] as number;
+      if (tat > t) accounts[i] = convert(tat);
+    }
+  }
+
+  /** Up to when a key of `tier` that stands nowhere may have spent, at most. */
+  highestAccount(tier: number): number {
+    let highest = 0;
+    for (let i = tier; i < this.#accounts.length; i += this.#tiers) {
+      highest = Math.max(highest, this.#accounts[i] as number);
+    }
+    return highest;
+  }
+
+  /** Takes every key of `tier` that stands nowhere to have spent up to `tat`. */
+  fillAccounts(tier: number, tat: number): void {
+    for (let i = tier; i < this.#accounts.length; i += this.#tiers) this.#accounts[i] = tat;
+  }
+
+  /** A slot for the latest key, which has spent up to `tat`; -1 if it was charged to its account instead. */
+  #makeRoom(tat: number, tier: number, t: number): number {
+    const home = this.#bucketOf(this.#low);
+    const other = this.#bucketOf(this.#high);
+    const atHome = this.#freeSlots(home, t);
+    const roomier = atHome >= KEPT_FREE || atHome >= this.#freeSlots(other, t) ? home : other;
+    const slot = this.#least(roomier);
+    if (!((this.#tats[slot] as number) > t)) return slot;
+
+    const elsewhere = this.#least(roomier === home ? other : home);
+    const victim = (this.#tats[elsewhere] as number) < (this.#tats[slot] as number) ? elsewhere : slot;
+    const owed = this.#tats[victim] as number;
+    if (owed > tat) {
+      this.#raiseAccount(home, tier, tat);
+      return -1;
+    }
+    const victimHome = this.#bucketOf(this.#hashes[this.#hashIndex(victim)] as number);
+    this.#raiseAccount(victimHome, this.#slotTiers[victim] as number, owed);
+    return victim;
+  }
+
+  #raiseAccount(bucket: number, tier: number, tat: number): void {
+    const i = bucket * this.#tiers + tier;
+    this.#accounts[i] = Math.max(this.#accounts[i] as number, tat);
+  }
+
+  /** The slot of `bucket` whose key has spent the least: a free one if there is one. */
+  #least(bucket: number): number {
+    const end = (bucket + 1) * WAYS;
+    let least = bucket * WAYS;
+    for (let slot = least + 1; slot < end; slot++) {
+      if ((this.#tats[slot] as number) < (this.#tats[least] as number)) least = slot;
+    }
+    return least;
+  }
+
+  #freeSlots(bucket: number, t: number): number {
+    const end = (bucket + 1) * WAYS;
+    let free = 0;
+    for (let slot = bucket * WAYS; slot < end; slot++) if (!((this.#tats[slot] as number) > t)) free++;
+    return free;
   }
 
   #find(bucket: number, low: number, high: number): number {
@@ -73,53 +202,12 @@ export class KeyTable {
     return -1;
   }
 
-  #insert(tat: number, t: number): void {
-    const { low, high } = this.#hash;
-    const home = this.#bucketOf(low);
-    const other = this.#bucketOf(high);
-    const bucket = this.#free(home, t) >= this.#free(other, t) ? home : other;
-    let slot = this.#least(bucket);
-    if ((this.#tats[slot] as number) > t) {
-      const elsewhere = this.#least(bucket === home ? other : home);
-      if ((this.#tats[elsewhere] as number) < (this.#tats[slot] as number)) slot = elsewhere;
-      const owed = this.#tats[slot] as number;
-      if (owed > tat) {
-        this.#raiseAccount(low, tat);
-        return;
-      }
-      this.#raiseAccount(this.#hashes[this.#hashIndex(slot)] as number, owed);
-    }
-    this.#slot = slot;
-    this.#tats[slot] = tat;
-    this.#hashes[this.#hashIndex(slot)] = low;
-    this.#hashes[this.#hashIndex(slot) + WAYS] = high;
-  }
-
-  #raiseAccount(low: number, tat: number): void {
-    const bucket = this.#bucketOf(low);
-    if (tat > (this.#accounts[bucket] as number)) this.#accounts[bucket] = tat;
+  #bucketOf(half: number): number {
+    return Math.floor(((half >>> 0) * this.#buckets) / 2 ** 32);
   }
 
   #hashIndex(slot: number): number {
     const way = slot % WAYS;
     return (slot - way) * 2 + way;
-  }
-
-  /** How many slots of `bucket` are free at `t`. */
-  #free(bucket: number, t: number): number {
-    let free = 0;
-    for (let slot = bucket * WAYS; slot < (bucket + 1) * WAYS; slot++) {
-      if ((this.#tats[slot] as number) <= t) free++;
-    }
-    return free;
-  }
-
-  /** The slot of `bucket` that is the least indebted: a free one if there is one. */
-  #least(bucket: number): number {
-    let least = bucket * WAYS;
-    for (let slot = least + 1; slot < (bucket + 1) * WAYS; slot++) {
-      if ((this.#tats[slot] as number) < (this.#tats[least] as number)) least = slot;
-    }
-    return least;
   }
 }

@@ -1,4 +1,6 @@
+import { checkOptions } from '@bp/core';
 import { Bucket } from './bucket.ts';
+import { createLimit } from './limit.ts';
 import { type LeakyBucketOptions, resolveLeakyBucketOptions } from './options.ts';
 
 /**
@@ -6,17 +8,23 @@ import { type LeakyBucketOptions, resolveLeakyBucketOptions } from './options.ts
  * refused. It decides as a token bucket whose burst is the capacity, and says how full it is instead of what is left.
  */
 export class LeakyBucket extends Bucket {
-  /** What the bucket can hold. */
-  readonly capacity: number;
-
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: LeakyBucketOptions) {
     super(resolveLeakyBucketOptions(options));
-    this.capacity = options.capacity;
   }
 
-  /** What is in the bucket now, from 0 (leaked out) to `capacity`. */
-  level(now?: number): number {
-    return this.capacity - this.remaining(now);
+  /** What is in the bucket now: from 0, when all has leaked out, to the capacity; above it after a penalty. */
+  level(now = this.clock.now()): number {
+    return this.allowance.spent(now);
+  }
+
+  /** Changes the limit from now on; what is left out stays, and so does what is in the bucket. See `TokenBucket`. */
+  setLimit(
+    change: Partial<Pick<LeakyBucketOptions, 'rate' | 'intervalMs' | 'capacity'>>,
+    now = this.clock.now(),
+  ): void {
+    const old = this.allowance.limit;
+    const { rate = old.rate, intervalMs = old.intervalMs, capacity = old.burst } = checkOptions(change);
+    this.changeLimit(createLimit(rate, intervalMs, capacity, 'capacity'), now);
   }
 }

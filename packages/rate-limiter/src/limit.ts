@@ -1,4 +1,5 @@
-import { checkPositive } from '@bp/core';
+import { checkNonNegative, checkPositive } from '@bp/core';
+import { rounding } from './gcra.ts';
 
 /** A rate and a burst, with what the algorithm derives from them. */
 export interface Limit {
@@ -16,34 +17,32 @@ export interface Limit {
   readonly slackMs: number;
 }
 
-/** Times that differ by less than this fraction of themselves, a trillionth, are the same time. */
-export const TIME_PRECISION = 2 ** -40;
-
-/** @throws TypeError or RangeError naming `name` unless `rate` is a number of at least 0 or `Infinity`. */
-export function checkRate(name: string, rate: unknown): number {
-  return rate === 0 || rate === Number.POSITIVE_INFINITY ? rate : checkPositive(name, rate);
-}
-
-/** The burst a rate comes with when none is given: what one interval brings, at least 1. */
-export function defaultBurst(rate: number): number {
-  return Math.max(1, rate);
-}
-
 /**
- * Takes values that have been checked one by one.
- * @throws RangeError if together they make a bucket that takes longer to fill than a number can say.
+ * @param burst - called `burstName` where it came from; undefined for what one interval brings, at least 1.
+ * @throws TypeError or RangeError if a value is wrong, or if the bucket would take longer to fill than a number can say.
  */
-export function createLimit(rate: number, intervalMs: number, burst: number): Limit {
+export function createLimit(
+  rate: number,
+  intervalMs: number,
+  burst: number | undefined,
+  burstName = 'burst',
+): Limit {
+  if (rate !== Number.POSITIVE_INFINITY) checkNonNegative('rate', rate);
+  checkPositive('intervalMs', intervalMs);
+  if (burst !== undefined) checkPositive(burstName, burst);
+  return deriveLimit(rate, intervalMs, burst ?? Math.max(1, rate));
+}
+
+/** The same for values that have been checked, with a burst of 0 too. */
+export function deriveLimit(rate: number, intervalMs: number, burst: number): Limit {
   if (rate === Number.POSITIVE_INFINITY) {
     return { rate, intervalMs, burst: rate, tokenMs: 0, burstMs: 0, slackMs: 0 };
   }
   // At rate 0 time stands still for the bucket, so any unit will do to count what was spent.
   const tokenMs = rate === 0 ? 1 : intervalMs / rate;
   const burstMs = burst * tokenMs;
-  if (!Number.isFinite(burstMs)) {
-    throw new RangeError(
-      `rate must let the burst come back in finite time, got ${rate} per ${intervalMs} ms`,
-    );
+  if (!Number.isFinite(tokenMs) || !Number.isFinite(burstMs)) {
+    throw new RangeError(`rate must bring the burst back in finite time, got ${rate} per ${intervalMs} ms`);
   }
-  return { rate, intervalMs, burst, tokenMs, burstMs, slackMs: burstMs * TIME_PRECISION };
+  return { rate, intervalMs, burst, tokenMs, burstMs, slackMs: rounding(burstMs) };
 }

@@ -1,26 +1,31 @@
 import {
   type Clock,
+  checkBetween,
+  checkBoolean,
   checkClock,
   checkInteger,
   checkName,
+  checkNonNegative,
   checkOptions,
   checkPositive,
   systemClock,
 } from '@bp/core';
-import { checkRate, createLimit, defaultBurst, type Limit } from './limit.ts';
+import type { Budget } from './budget.ts';
+import { createLimit, deriveLimit, type Limit } from './limit.ts';
+import { WarmUp } from './pace.ts';
 
-/** What every limiter of this package may be told about its rate. */
+/** The rate of a limiter. */
 export interface RateOptions {
   /**
-   * Tokens that come back per `intervalMs`, continuously; fractions too. 0 gives the burst once and no more, `Infinity`
-   * never refuses.
+   * Tokens that come back per `intervalMs`, continuously; fractions too. 0 gives the burst once and no more (per client:
+   * nothing at all), `Infinity` never refuses.
    */
   readonly rate: number;
   /** Milliseconds in which `rate` tokens come back (> 0). Default: 1000. */
   readonly intervalMs?: number | undefined;
 }
 
-/** What a limiter that can be waited for may be told. */
+/** What every limiter that can be waited for may be told. */
 export interface WaitingOptions {
   /** What it is called in refusals (1 to 100 characters). Default: the class in kebab case. */
   readonly name?: string | undefined;
@@ -28,6 +33,11 @@ export interface WaitingOptions {
   readonly clock?: Clock | undefined;
   /** How many calls of `acquire` and `execute` may wait (>= 0); at 0 they refuse at once. Default: 1000. */
   readonly maxWaiters?: number | undefined;
+  /**
+   * Admit everything, and count in `stats().shadowed` what would have been refused: for trying a limit on real traffic.
+   * Default: false.
+   */
+  readonly shadow?: boolean | undefined;
 }
 
 /** Options of `TokenBucket`. */
@@ -37,6 +47,16 @@ export interface TokenBucketOptions extends RateOptions, WaitingOptions {
    * admitted. Default: `rate`, at least 1. Ignored at an infinite rate.
    */
   readonly burst?: number | undefined;
+  /** Begin slowly, for what is cold at first. Needs a finite rate above 0. Default: none. */
+  readonly warmUp?: WarmUpOptions | undefined;
+}
+
+/** A ramp from a fraction of the rate to all of it. */
+export interface WarmUpOptions {
+  /** Milliseconds the ramp takes (> 0). */
+  readonly durationMs: number;
+  /** What the rate is divided by at first (1 to 1000). Default: 3. */
+  readonly coldFactor?: number | undefined;
 }
 
 /** Options of `LeakyBucket`. */
@@ -48,46 +68,95 @@ export interface LeakyBucketOptions extends RateOptions, WaitingOptions {
   readonly capacity: number;
 }
 
-/** Options of a bucket as the code holds them: nothing is undefined. */
-export interface ResolvedBucketOptions {
+/** Options of `LeakyBucketShaper`. */
+export interface LeakyBucketShaperOptions extends RateOptions, Omit<WaitingOptions, 'shadow'> {
+  /** The sum of the costs that may wait (> 0). A single cost above it can never be admitted. */
+  readonly capacity: number;
+  /**
+   * What may be released at once to make up for time in which nobody came or the platform's timers were late (>= 0).
+   * At 0 releases are always spaced, and a rate of more than some hundred a second is not reached. Default: 0.
+   */
+  readonly burst?: number | undefined;
+}
+
+/** Options of `AllOf`. */
+export interface AllOfOptions extends WaitingOptions {
+  /** What every call has to be within, on the same clock: limiters, clients of limiters, other `AllOf`s. */
+  readonly limits: readonly Budget[];
+}
+
+/** `WaitingOptions` as the code holds them: nothing is undefined. */
+export type ResolvedWaitingOptions = {
+  readonly [K in keyof WaitingOptions]-?: NonNullable<WaitingOptions[K]>;
+};
+
+/** The options of a bucket as the code holds them. */
+export interface ResolvedBucketOptions extends ResolvedWaitingOptions {
   readonly limit: Limit;
-  readonly name: string;
-  readonly clock: Clock;
-  readonly maxWaiters: number;
+  readonly warmUp?: WarmUp | undefined;
 }
 
-const DEFAULT_INTERVAL_MS = 1000;
+export const DEFAULT_INTERVAL_MS = 1000;
 const DEFAULT_MAX_WAITERS = 1000;
+const DEFAULT_COLD_FACTOR = 3;
 
-/** The limit of `options`, whose burst is called `burstName` there. */
-export function resolveLimit(options: RateOptions, burstName: string, burst: number | undefined): Limit {
-  const rate = checkRate('rate', options.rate);
-  const intervalMs = checkPositive('intervalMs', options.intervalMs ?? DEFAULT_INTERVAL_MS);
-  return createLimit(
-    rate,
-    intervalMs,
-    burst === undefined ? defaultBurst(rate) : checkPositive(burstName, burst),
-  );
-}
-
-function resolveBucket(options: WaitingOptions, limit: Limit, name: string): ResolvedBucketOptions {
+/** @throws TypeError or RangeError naming the first option that is wrong; so do all that follow. */
+export function resolveWaitingOptions(options: WaitingOptions, name: string): ResolvedWaitingOptions {
   return {
-    limit,
     name: checkName('name', options.name ?? name),
     clock: checkClock('clock', options.clock ?? systemClock),
     maxWaiters: checkInteger('maxWaiters', options.maxWaiters ?? DEFAULT_MAX_WAITERS, 0),
+    shadow: checkBoolean('shadow', options.shadow ?? false),
   };
 }
 
-/** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveTokenBucketOptions(options: TokenBucketOptions): ResolvedBucketOptions {
-  checkOptions(options);
-  return resolveBucket(options, resolveLimit(options, 'burst', options.burst), 'token-bucket');
+  const { rate, intervalMs = DEFAULT_INTERVAL_MS, burst, warmUp } = checkOptions(options);
+  const limit = createLimit(rate, intervalMs, burst);
+  return {
+    ...resolveWaitingOptions(options, 'token-bucket'),
+    limit,
+    warmUp: warmUp && createWarmUp(warmUp, limit),
+  };
 }
 
-/** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveLeakyBucketOptions(options: LeakyBucketOptions): ResolvedBucketOptions {
-  checkOptions(options);
-  const capacity = checkPositive('capacity', options.capacity);
-  return resolveBucket(options, resolveLimit(options, 'capacity', capacity), 'leaky-bucket');
+  const { rate, intervalMs = DEFAULT_INTERVAL_MS, capacity } = checkOptions(options);
+  const limit = createLimit(rate, intervalMs, checkPositive('capacity', capacity));
+  return { ...resolveWaitingOptions(options, 'leaky-bucket'), limit };
+}
+
+export function resolveShaperOptions(
+  options: LeakyBucketShaperOptions,
+): ResolvedBucketOptions & { readonly capacity: number } {
+  const { rate, intervalMs = DEFAULT_INTERVAL_MS, capacity, burst = 0 } = checkOptions(options);
+  if (rate !== Number.POSITIVE_INFINITY) checkPositive('rate', rate);
+  checkPositive('intervalMs', intervalMs);
+  return {
+    ...resolveWaitingOptions({ ...options, shadow: false }, 'leaky-bucket-shaper'),
+    limit: deriveLimit(rate, intervalMs, checkNonNegative('burst', burst)),
+    capacity: checkPositive('capacity', capacity),
+  };
+}
+
+export function resolveAllOfOptions(
+  options: AllOfOptions,
+): ResolvedWaitingOptions & { readonly limits: readonly Budget[] } {
+  const { limits } = checkOptions(options);
+  if (!Array.isArray(limits) || limits.length === 0)
+    throw new TypeError('limits must be an array of at least one limit');
+  limits.forEach((limit, index) => {
+    if (typeof limit?.tryAcquire !== 'function')
+      throw new TypeError(`limits[${index}] must have a tryAcquire() method`);
+  });
+  return { ...resolveWaitingOptions(options, 'all-of'), limits: [...limits] };
+}
+
+function createWarmUp(options: WarmUpOptions, { rate }: Limit): WarmUp {
+  const durationMs = checkPositive('warmUp.durationMs', options.durationMs);
+  const coldFactor = checkBetween('warmUp.coldFactor', options.coldFactor ?? DEFAULT_COLD_FACTOR, 1, 1000);
+  if (rate === 0 || rate === Number.POSITIVE_INFINITY) {
+    throw new RangeError(`rate must be a finite number above 0 with warmUp, got ${rate}`);
+  }
+  return new WarmUp(durationMs, coldFactor);
 }

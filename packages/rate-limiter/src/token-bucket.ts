@@ -1,13 +1,36 @@
+import { checkOptions } from '@bp/core';
 import { Bucket } from './bucket.ts';
+import { createLimit } from './limit.ts';
 import { resolveTokenBucketOptions, type TokenBucketOptions } from './options.ts';
 
 /**
  * A token bucket: `burst` tokens that come back at `rate`, continuously. In any window of `w` milliseconds it admits at
- * most `burst + rate * w / intervalMs`. It begins full.
+ * most `burst + rate * w / intervalMs`. It begins full, or with one token if it has to warm up.
  */
 export class TokenBucket extends Bucket {
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: TokenBucketOptions) {
     super(resolveTokenBucketOptions(options));
+  }
+
+  /**
+   * Changes the limit from now on; what is left out stays. What was spent stays spent, in tokens: a higher burst adds
+   * the difference, a lower one takes it away, and no change ever fills the bucket. Who waits goes on waiting under the
+   * new limit; a cost that has become impossible is refused with a RangeError.
+   * @throws TypeError or RangeError naming what is wrong; then nothing has changed.
+   */
+  setLimit(
+    change: Partial<Pick<TokenBucketOptions, 'rate' | 'intervalMs' | 'burst'>>,
+    now = this.clock.now(),
+  ): void {
+    const old = this.allowance.limit;
+    const { rate = old.rate, intervalMs = old.intervalMs, burst } = checkOptions(change);
+    const kept = old.burst < Number.POSITIVE_INFINITY ? old.burst : undefined;
+    this.changeLimit(createLimit(rate, intervalMs, burst ?? kept), now);
+  }
+
+  /** Begins the ramp of `warmUp` again, with one token at most, as when what is behind has restarted. */
+  warmUpAgain(now = this.clock.now()): void {
+    this.allowance.warmUpAgain(now);
   }
 }

@@ -9,8 +9,8 @@ import {
 
 /** What a line of waiters stands in front of. */
 export interface Gate {
-  /** Milliseconds after `now` at which `cost` is admitted once `ahead` has been taken; `Infinity` if never. */
-  waitMs(cost: number, ahead: number, now: number): number;
+  /** Milliseconds after `now` at which `cost` is admitted; `Infinity` if never. */
+  waitMs(cost: number, now: number): number;
   /** Takes `cost` if it is admitted at `now`. */
   take(cost: number, now: number): boolean;
 }
@@ -18,13 +18,13 @@ export interface Gate {
 class Waiter {
   readonly cost: number;
   readonly admit: () => void;
-  readonly refuse: (refusal: RejectedError) => void;
+  readonly refuse: (error: Error) => void;
   previous: Waiter | undefined;
   next: Waiter | undefined;
   unwatch: (() => void) | undefined;
   gone = false;
 
-  constructor(cost: number, admit: () => void, refuse: (refusal: RejectedError) => void) {
+  constructor(cost: number, admit: () => void, refuse: (error: Error) => void) {
     this.cost = cost;
     this.admit = admit;
     this.refuse = refuse;
@@ -70,16 +70,27 @@ export class Waiters {
     });
   }
 
-  /** Admits from the front whoever the gate admits now: on time, and after anything that shortened the wait. */
+  /** Admits from the front whoever the gate admits now: on time, and after anything that changed the wait. */
   readonly serve = (): void => {
     const now = this.#clock.now();
-    for (let first = this.#first; first !== undefined; first = this.#first) {
-      if (!this.#gate.take(first.cost, now)) break;
-      this.#remove(first);
-      first.admit();
-    }
+    this.#admit(now);
     this.#arm(now);
   };
+
+  /** The same at `now`, for when nothing has changed but the time. */
+  serveDue(now: number): void {
+    if (this.#admit(now)) this.#arm(now);
+  }
+
+  /** Refuses whoever waits for more than `maxCost`, which can never be admitted any more. */
+  refuseAbove(maxCost: number): void {
+    for (let waiter = this.#first; waiter !== undefined; waiter = waiter.next) {
+      if (waiter.cost <= maxCost) continue;
+      this.left++;
+      this.#remove(waiter);
+      waiter.refuse(new RangeError(`cost must be a number from 0 to ${maxCost} by now, got ${waiter.cost}`));
+    }
+  }
 
   /** The costs of those at the front whose going frees at least `cost`, without the last of them. */
   costBefore(cost: number): number {
@@ -106,8 +117,19 @@ export class Waiters {
     return this.#drained;
   }
 
+  #admit(now: number): boolean {
+    const { size } = this;
+    for (let first = this.#first; first !== undefined; first = this.#first) {
+      if (!this.#gate.take(first.cost, now)) break;
+      this.#remove(first);
+      first.admit();
+    }
+    return this.size < size;
+  }
+
   #refuseAll(): void {
     for (let first = this.#first; first !== undefined; first = this.#first) {
+      this.left++;
       this.#remove(first);
       first.refuse(new RejectedError('SHUTTING_DOWN', this.#name));
     }
@@ -130,8 +152,9 @@ export class Waiters {
       this.#onDrained?.();
       return;
     }
-    const wait = this.#gate.waitMs(this.#first.cost, 0, now);
-    if (wait < Number.POSITIVE_INFINITY) this.#timer = this.#clock.setTimer(this.serve, wait);
+    const wait = this.#gate.waitMs(this.#first.cost, now);
+    // A gate that refuses now and sees no reason to wait is asked again a millisecond later.
+    if (wait < Number.POSITIVE_INFINITY) this.#timer = this.#clock.setTimer(this.serve, wait > 0 ? wait : 1);
   }
 
   #append(waiter: Waiter): void {
