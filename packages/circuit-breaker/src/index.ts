@@ -1,1 +1,9 @@
-export {};
+export {
+  CircuitBreaker,
+  type CircuitBreakerStats,
+  type CircuitSnapshot,
+  type Transition,
+} from './circuit-breaker.ts';
+export type { CircuitBreakerOptions, Opening, Outcome, Settled, TripOptions, Window } from './options.ts';
+export type { Permit } from './permit.ts';
+export type { CircuitState } from './states.ts';
