@@ -24,6 +24,8 @@ export type RejectionCode =
 export interface RejectedErrorOptions {
   /** Milliseconds (>= 0) after which the same call could be admitted; left out where that cannot be known. */
   readonly retryAfterMs?: number | undefined;
+  /** Whether the work had begun when it was given up: a deadline that passed while it ran. Default: false. */
+  readonly workBegan?: boolean | undefined;
   /** What led to the refusal, such as the reason of an aborted signal. */
   readonly cause?: unknown;
 }
@@ -51,6 +53,12 @@ export class RejectedError extends Error {
   /** Milliseconds after which the same call could be admitted; undefined where that cannot be known. */
   readonly retryAfterMs: number | undefined;
 
+  /**
+   * Whether the work had begun when it was given up. Then it is no refusal by a primitive but the end of a context,
+   * which work that was running has thrown: a dependency that does not answer in time has failed.
+   */
+  readonly workBegan: boolean;
+
   /** @param code - why; @param limiter - the name of who refuses. */
   constructor(code: RejectionCode, limiter: string, options?: RejectedErrorOptions) {
     const { stackTraceLimit } = v8Error;
@@ -60,6 +68,7 @@ export class RejectedError extends Error {
     this.code = code;
     this.limiter = limiter;
     this.retryAfterMs = options?.retryAfterMs;
+    this.workBegan = options?.workBegan ?? false;
     if (options?.cause !== undefined) this.cause = options.cause;
   }
 
