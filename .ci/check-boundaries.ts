@@ -12,7 +12,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'circuit-breaker': ['core'],
   retry: ['core'],
   concurrency: ['core', 'bounded-queue'],
-  'worker-pool': ['core', 'bounded-queue'],
+  'worker-pool': ['core', 'concurrency'],
   'rate-limiter-redis': ['core', 'rate-limiter', 'circuit-breaker'],
   fastify: [
     'core',

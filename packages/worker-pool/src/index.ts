@@ -1,1 +1,2 @@
-export {};
+export type { WorkerPoolOptions } from './options.ts';
+export { WorkerPool, type WorkerPoolStats } from './worker-pool.ts';

@@ -1,0 +1,51 @@
+import {
+  type Clock,
+  checkBoolean,
+  checkClock,
+  checkInteger,
+  checkName,
+  checkOptions,
+  systemClock,
+} from '@bp/core';
+
+/** Options of `WorkerPool`. */
+export interface WorkerPoolOptions {
+  /** Jobs that run at once (>= 1). */
+  readonly workers: number;
+  /** Jobs that may wait for a worker (>= 0). Default: 3 times `workers`. */
+  readonly maxQueue?: number | undefined;
+  /** Milliseconds a job may wait (> 0): refused at arrival if it would be longer, shed if it is. Default: no bound. */
+  readonly maxWaitMs?: number | undefined;
+  /** Whether jobs start before `start()` was called. Default: true. */
+  readonly autoStart?: boolean | undefined;
+  /** What it is called in refusals (1 to 100 characters). Default: `worker-pool`. */
+  readonly name?: string | undefined;
+  /** The only source of time. Default: the platform's monotonic clock. */
+  readonly clock?: Clock | undefined;
+}
+
+/** The same as the code holds it; `maxWaitMs` is the limiter's to check. */
+export interface ResolvedWorkerPoolOptions {
+  readonly workers: number;
+  readonly maxQueue: number;
+  readonly maxWaitMs: number | undefined;
+  readonly autoStart: boolean;
+  readonly name: string;
+  readonly clock: Clock;
+}
+
+const QUEUED_PER_WORKER = 3;
+
+/** @throws TypeError or RangeError naming the first option that is wrong. */
+export function resolveOptions(options: WorkerPoolOptions): ResolvedWorkerPoolOptions {
+  checkOptions(options);
+  const workers = checkInteger('workers', options.workers);
+  return {
+    workers,
+    maxQueue: checkInteger('maxQueue', options.maxQueue ?? QUEUED_PER_WORKER * workers, 0),
+    maxWaitMs: options.maxWaitMs,
+    autoStart: checkBoolean('autoStart', options.autoStart ?? true),
+    name: checkName('name', options.name ?? 'worker-pool'),
+    clock: checkClock('clock', options.clock ?? systemClock),
+  };
+}

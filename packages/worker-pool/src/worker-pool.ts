@@ -1,0 +1,212 @@
+import { ConcurrencyLimiter } from '@bp/concurrency';
+import {
+  type AdmissionOptions,
+  NO_ADMISSION_OPTIONS,
+  type Policy,
+  RejectedError,
+  type Unsubscribe,
+} from '@bp/core';
+import { consume } from './consume.ts';
+import { type ResolvedWorkerPoolOptions, resolveOptions, type WorkerPoolOptions } from './options.ts';
+
+/** A snapshot of a `WorkerPool`: gauges and counters that only grow. */
+export interface WorkerPoolStats {
+  readonly workers: number;
+  /** Jobs that run now. */
+  readonly running: number;
+  /** Jobs that wait now. */
+  readonly queued: number;
+  /** Jobs that may wait at once. */
+  readonly maxQueue: number;
+  /** Jobs ever started. */
+  readonly started: number;
+  /** Jobs that ended well. */
+  readonly completed: number;
+  /** Jobs that threw. */
+  readonly failed: number;
+  /** Jobs refused at arrival or while they waited; none of them was started. */
+  readonly refused: number;
+  /** How long a job runs, in milliseconds: a mean that follows the last jobs; undefined until one ended. */
+  readonly serviceMs: number | undefined;
+}
+
+/**
+ * A fixed number of workers over a bounded queue of jobs, on the event loop. A job is a function; its result is the
+ * result of `submit`. An idle worker costs nothing and starts the moment a job arrives.
+ *
+ * Jobs start within the event loop's budget a turn, whether they waited or not, so that jobs which compute cannot
+ * keep the loop from seeing, and refusing, what arrives.
+ */
+export class WorkerPool implements Policy, AsyncDisposable {
+  readonly #options: ResolvedWorkerPoolOptions;
+  readonly #limiter: ConcurrencyLimiter;
+  /** How to settle each promise given out whose job has not ended. */
+  readonly #unfinished = new Set<(refusal: RejectedError) => void>();
+  #abort: AbortController | undefined;
+  #gaveUp = false;
+  #completed = 0;
+  #failed = 0;
+
+  /** @throws TypeError or RangeError naming the first option that is wrong. */
+  constructor(options: WorkerPoolOptions) {
+    const resolved = resolveOptions(options);
+    const { workers, maxQueue, maxWaitMs, autoStart, name, clock } = resolved;
+    this.#options = resolved;
+    this.#limiter = new ConcurrencyLimiter({
+      limit: workers,
+      maxQueue,
+      maxWaitMs,
+      loopYielding: 'always',
+      name,
+      clock,
+    });
+    if (!autoStart) this.stop();
+  }
+
+  /** Aborted when `close` gives up on jobs that still run, for jobs that can heed it. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#gaveUp) this.#abort.abort(new RejectedError('SHUTTING_DOWN', this.#options.name));
+    }
+    return this.#abort.signal;
+  }
+
+  submit<T>(job: () => T | PromiseLike<T>): Promise<T>;
+  submit<T, C extends AdmissionOptions>(job: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
+  /**
+   * Runs `job` on the next free worker and resolves to its result; `ctx` reaches the job.
+   *
+   * Rejects with the error of the job, or with a `RejectedError` if the job was never started: `QUEUE_FULL` (with the
+   * time in which the backlog drains), `CONCURRENCY_LIMIT` (no queue, or the wait would pass `maxWaitMs`), `SHED` (made
+   * room for a more important job, or waited too long), `DEADLINE_EXCEEDED`, `CANCELLED`, `SHUTTING_DOWN`; the last
+   * also if `close` gave up on it while it ran.
+   */
+  submit<T>(
+    job: (ctx: never) => T | PromiseLike<T>,
+    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#unfinished.add(reject);
+      const run = async (): Promise<void> => {
+        try {
+          resolve(await job(ctx as never));
+          this.#completed++;
+        } catch (error) {
+          reject(error);
+          this.#failed++;
+        } finally {
+          this.#unfinished.delete(reject);
+        }
+      };
+      this.#limiter.execute(run, ctx).catch((refusal: RejectedError) => {
+        this.#unfinished.delete(reject);
+        reject(refusal);
+      });
+    });
+  }
+
+  trySubmit<T>(job: () => T | PromiseLike<T>): Promise<T> | undefined;
+  trySubmit<T, C extends AdmissionOptions>(
+    job: (ctx: C) => T | PromiseLike<T>,
+    ctx: C,
+  ): Promise<T> | undefined;
+  /** The same, but undefined at once if the job would not be accepted. Never throws. */
+  trySubmit<T>(
+    job: (ctx: never) => T | PromiseLike<T>,
+    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+  ): Promise<T> | undefined {
+    return this.#limiter.check(ctx) ? this.submit(job, ctx as never) : undefined;
+  }
+
+  execute<T>(job: () => T | PromiseLike<T>): Promise<T>;
+  execute<T, C extends AdmissionOptions>(job: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
+  /** {@link WorkerPool.submit} under the name that every policy has, so that a pool can stand in `compose`. */
+  execute<T>(
+    job: (ctx: never) => T | PromiseLike<T>,
+    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+  ): Promise<T> {
+    return this.submit(job, ctx as never);
+  }
+
+  /**
+   * Runs `job` on every item of `source`, which is asked for the next item only when a worker is free for it: true
+   * backpressure. Resolves to the number of items when the source has ended and every job has.
+   *
+   * Rejects with the first error of the source, of a job, or of the end of `ctx`; the source is then closed, and jobs
+   * that run are waited for.
+   */
+  consume<Item>(
+    source: AsyncIterable<Item> | Iterable<Item>,
+    job: (item: Item) => unknown,
+    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+  ): Promise<number> {
+    return consume(this.#limiter, source, job, ctx);
+  }
+
+  /** Lets jobs start. Only needed after `stop()`, or with `autoStart: false`. */
+  start(): void {
+    this.#limiter.setLimit(this.#options.workers);
+  }
+
+  /** Lets no further job start until `start()`; what runs goes on, and jobs may still come and wait. */
+  stop(): void {
+    this.#limiter.setLimit(0);
+  }
+
+  /** Milliseconds that a job submitted now would wait for a worker; 0 if it would not, or nothing is known yet. */
+  estimatedWaitMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
+    return this.#limiter.estimatedWaitMs(ctx);
+  }
+
+  /** Milliseconds after which the backlog of now will have been served: when a refused job does best to come back. */
+  retryAfterMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
+    return this.#limiter.retryAfterMs(ctx);
+  }
+
+  /** Calls `listener` with true when the queue is full, with false when it is back to half. */
+  onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
+    return this.#limiter.onSaturation(listener);
+  }
+
+  /** A snapshot; reading it costs nobody else anything. */
+  stats(): WorkerPoolStats {
+    const { active, queued, admitted, refused, serviceMs } = this.#limiter.stats();
+    return {
+      workers: this.#options.workers,
+      running: active,
+      queued,
+      maxQueue: this.#options.maxQueue,
+      started: admitted,
+      completed: this.#completed,
+      failed: this.#failed,
+      refused,
+      serviceMs,
+    };
+  }
+
+  /** Resolves when no job runs or waits; rejects when `ctx` ends first. The pool goes on accepting meanwhile. */
+  drain(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    return this.#limiter.drain(ctx);
+  }
+
+  /**
+   * Accepts no job any more and resolves when those accepted are done. When `ctx` ends first, jobs that wait are refused
+   * with `SHUTTING_DOWN`, `signal` is aborted and the promises of jobs that still run are rejected in the same way; their
+   * workers are busy until they really end. Idempotent.
+   */
+  async close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    const closed = this.#limiter.close(ctx);
+    this.start();
+    await closed;
+    if (this.#unfinished.size === 0) return;
+    this.#gaveUp = true;
+    this.#abort?.abort(new RejectedError('SHUTTING_DOWN', this.#options.name));
+    for (const reject of this.#unfinished) reject(new RejectedError('SHUTTING_DOWN', this.#options.name));
+    this.#unfinished.clear();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
