@@ -1,0 +1,1 @@
+export { currentContext, runWithContext, tryCurrentContext } from './storage.ts';
