@@ -158,6 +158,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     }
   }
 
+  /** Whether {@link Queue.tryPush} would accept an item with this `ctx`, as far as room goes. */
+  hasRoom(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+    const { cost = 1, priority = 0 } = ctx;
+    if (this.#closing || this.#producers.length > 0) return false;
+    return this.#takers.length > 0 || this.#couldMakeRoom(priority, cost);
+  }
+
   /** Drops everything that waits, each told `code`. Returns how many there were. */
   clear(code: RejectionCode = 'SHED'): number {
     const before = this.#dropped;
@@ -272,12 +279,16 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     return true;
   }
 
-  #makeRoom(priority: number, weight: number): boolean {
+  #couldMakeRoom(priority: number, weight: number): boolean {
     const { capacity, maxWeight } = this.#options;
     const items = Math.max(0, this.#size + 1 - capacity);
     const excess = Math.max(0, this.#weight + weight - maxWeight);
-    if (items === 0 && excess === 0) return true;
-    if (!this.#storage.canMakeRoom(priority, items, excess)) return false;
+    return (items === 0 && excess === 0) || this.#storage.canMakeRoom(priority, items, excess);
+  }
+
+  #makeRoom(priority: number, weight: number): boolean {
+    const { capacity, maxWeight } = this.#options;
+    if (!this.#couldMakeRoom(priority, weight)) return false;
     while (this.#size >= capacity || this.#weight + weight > maxWeight) this.#evict('SHED');
     return true;
   }

@@ -9,6 +9,7 @@ import {
   RejectedError,
   type RejectionCode,
   refusalAtEntry,
+  type Unsubscribe,
   watchAdmission,
 } from '@bp/core';
 import {
@@ -123,6 +124,13 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     }
   }
 
+  /** Whether {@link ConcurrencyLimiter.acquire} would be given a permit or a place to wait. Changes nothing. */
+  check(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+    const { cost = 1 } = ctx;
+    if (this.#closing || !(cost > 0 && cost <= this.#mostCost) || this.#isOver(ctx)) return false;
+    return this.#canStart(cost) || this.#refusalToWait(ctx, this.estimatedWaitMs(ctx)) === undefined;
+  }
+
   /** Milliseconds that a call arriving now would wait for its permit; 0 if it would not, or nothing is known yet. */
   estimatedWaitMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
     const { cost = 1 } = ctx;
@@ -142,6 +150,11 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   setLimit(limit: number): void {
     this.#limit = checkInteger('limit', limit, 0);
     this.#dispatch();
+  }
+
+  /** Calls `listener` with true when the queue is full, with false when it is back to half. Without a queue, never. */
+  onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
+    return this.#queue?.onSaturation(listener) ?? (() => {});
   }
 
   /** A snapshot; reading it costs nobody else anything. */
@@ -188,6 +201,10 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #mostCost(): number {
+    return this.#limit === 0 ? this.#options.limit : this.#limit;
   }
 
   #serviceMs(): number {
@@ -264,9 +281,8 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   /** Why a call is refused before it may start or wait, if it is. */
   #refusalAtDoor(cost: number, ctx: AdmissionOptions): RejectedError | RangeError | undefined {
     if (ctx !== NO_ADMISSION_OPTIONS) {
-      const most = Math.max(1, this.#limit);
-      if (!(cost > 0 && cost <= most)) {
-        return new RangeError(`cost must be above 0 and at most limit = ${most}, got ${cost}`);
+      if (!(cost > 0 && cost <= this.#mostCost)) {
+        return new RangeError(`cost must be above 0 and at most limit = ${this.#mostCost}, got ${cost}`);
       }
       const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
       if (over !== undefined) return this.#count(over);
@@ -278,26 +294,28 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     return new Promise((start, reject) => this.#wait({ weight: cost, start, reject }, ctx));
   }
 
+  /** Why a call that cannot start may not wait either, if so. */
+  #refusalToWait(ctx: AdmissionOptions, waitMs: number): RejectionCode | undefined {
+    if (this.#queue === undefined || waitMs > this.#options.maxWaitMs) return 'CONCURRENCY_LIMIT';
+    const { deadline } = ctx;
+    if (deadline !== undefined && this.#options.clock.now() + waitMs + this.#serviceMs() > deadline) {
+      return 'DEADLINE_EXCEEDED';
+    }
+    return this.#queue.hasRoom(ctx) ? undefined : 'QUEUE_FULL';
+  }
+
   #wait(waiter: Waiter, ctx: AdmissionOptions): void {
     const { clock, name, maxWaitMs } = this.#options;
     const waitMs = this.estimatedWaitMs(ctx);
-    const { deadline } = ctx;
-    if (this.#queue === undefined || waitMs > maxWaitMs) {
-      waiter.reject(this.#refuse('CONCURRENCY_LIMIT', waitMs));
-    } else if (deadline !== undefined && clock.now() + waitMs + this.#serviceMs() > deadline) {
-      waiter.reject(this.#refuse('DEADLINE_EXCEEDED', waitMs));
-    } else if (
-      this.#queue.tryPush(
-        waiter,
-        maxWaitMs === Number.POSITIVE_INFINITY ? ctx : withMaxWait(ctx, clock, name, maxWaitMs),
-      )
-    ) {
-      this.#queuedWeight += waiter.weight;
-      // Held back by the loop's budget alone: nobody else's end will start it.
-      if (this.#active + waiter.weight <= this.#limit) this.#dispatchNextTurn();
-    } else {
-      waiter.reject(this.#refuse('QUEUE_FULL', waitMs));
+    const code = this.#refusalToWait(ctx, waitMs);
+    const bounded = maxWaitMs === Number.POSITIVE_INFINITY ? ctx : withMaxWait(ctx, clock, name, maxWaitMs);
+    if (code !== undefined || !this.#queue?.tryPush(waiter, bounded)) {
+      waiter.reject(this.#refuse(code ?? 'QUEUE_FULL', waitMs));
+      return;
     }
+    this.#queuedWeight += waiter.weight;
+    // Held back by the loop's budget alone: nobody else's end will start it.
+    if (this.#active + waiter.weight <= this.#limit) this.#dispatchNextTurn();
   }
 
   readonly #onDrop = (waiter: Waiter, refusal: RejectedError): void => {

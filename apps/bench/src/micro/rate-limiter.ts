@@ -1,0 +1,66 @@
+import { PerClientRateLimiter, TokenBucket } from '@bp/rate-limiter';
+import { RateLimiter as LimiterRateLimiter } from 'limiter';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { compare } from './compare.ts';
+
+const MANY = 1_000_000_000;
+const KEYS = 100_000;
+
+const bucket = new TokenBucket({ rate: MANY, burst: MANY });
+const empty = new TokenBucket({ rate: 0.001, burst: 1 });
+empty.tryAcquire();
+const now = performance.now();
+const limiter = new LimiterRateLimiter({ tokensPerInterval: MANY, interval: 1000 });
+
+const single = await compare({
+  title: 'one decision of one token bucket',
+  baseline: 'reading the clock',
+  contenders: {
+    'reading the clock': () => performance.now(),
+    '@bp TokenBucket.tryAcquire()': () => bucket.tryAcquire(),
+    '@bp TokenBucket.tryAcquire(1, now)': () => bucket.tryAcquire(1, now),
+    '@bp TokenBucket.tryAcquire(), refused': () => empty.tryAcquire(),
+    'limiter tryRemoveTokens(1)': () => limiter.tryRemoveTokens(1),
+  },
+});
+
+// Strings as a server gets them: new objects, not interned, hash not yet computed.
+let count = 0;
+const freshKey = (): string => {
+  count = (count + 7919) % KEYS;
+  return `user-${count}`;
+};
+
+const perClient = new PerClientRateLimiter({ rate: MANY, burst: MANY, maxClients: KEYS });
+const flexible = new RateLimiterMemory({ points: MANY, duration: 3600 });
+const mapAndArray = new Map<string, [tokens: number, at: number]>();
+const withMap = (key: string): boolean => {
+  const at = performance.now();
+  let entry = mapAndArray.get(key);
+  if (entry === undefined) {
+    entry = [MANY, at];
+    mapAndArray.set(key, entry);
+  }
+  entry[0] = Math.min(MANY, entry[0] + (at - entry[1]) * MANY) - 1;
+  entry[1] = at;
+  return entry[0] >= 0;
+};
+for (let i = 0; i < KEYS; i++) {
+  const key = `user-${i}`;
+  perClient.tryAcquire(key);
+  withMap(key);
+  await flexible.consume(key);
+}
+
+const keyed = await compare({
+  title: 'one decision of one of 100 000 clients, the key a fresh string',
+  baseline: 'making the string',
+  contenders: {
+    'making the string': () => freshKey(),
+    '@bp PerClientRateLimiter.tryAcquire(key)': () => perClient.tryAcquire(freshKey()),
+    'a Map and an array, by hand': () => withMap(freshKey()),
+    'rate-limiter-flexible consume(key)': () => flexible.consume(freshKey()),
+  },
+});
+
+export const answers = [...single, ...keyed];

@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util';
+import type { FastifyInstance } from 'fastify';
+import { bare } from './servers/bare.ts';
+import { ours } from './servers/ours.ts';
+import { pQueue } from './servers/p-queue.ts';
+import { fastifyPlugins } from './servers/under-pressure.ts';
+import { createWork, type Workload } from './work.ts';
+
+/** One server under test, in a process of its own. Tells its parent the port; answers `memory` with bytes in use. */
+const { values } = parseArgs({
+  options: {
+    kind: { type: 'string' },
+    workload: { type: 'string' },
+    hashes: { type: 'string' },
+    'sample-interval': { type: 'string', default: '100' },
+    'max-delay': { type: 'string', default: '50' },
+  },
+});
+
+const workload = values.workload as Workload;
+const work = createWork(workload, Number(values.hashes));
+// The dependency has 8 slots; CPU-bound work gains nothing from more than one at a time, and is not hurt by 8.
+const concurrency = 8;
+
+const servers: Readonly<Record<string, () => Promise<FastifyInstance>>> = {
+  bare: () => bare(work),
+  'p-queue': () => pQueue(work, concurrency),
+  'under-pressure': () =>
+    fastifyPlugins(work, {
+      sampleInterval: Number(values['sample-interval']),
+      maxEventLoopDelay: Number(values['max-delay']),
+    }),
+  ours: () => ours(work, concurrency),
+};
+
+const create = servers[values.kind ?? ''];
+if (create === undefined) throw new RangeError(`kind must be one of ${Object.keys(servers).join(', ')}`);
+const app = await create();
+await app.listen({ port: 0, host: '127.0.0.1' });
+const address = app.server.address();
+if (address === null || typeof address === 'string') throw new Error('no port');
+process.send?.({ port: address.port });
+process.on('message', () => process.send?.({ memory: process.memoryUsage().rss }));
+process.on('disconnect', () => process.exit(0));
