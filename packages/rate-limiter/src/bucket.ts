@@ -26,9 +26,9 @@ export interface BucketSnapshot {
 export abstract class Bucket extends Limiter {
   protected readonly allowance: Allowance;
 
-  constructor(options: ResolvedBucketOptions) {
+  constructor(options: ResolvedBucketOptions, allowance = new Allowance(options.limit, options.clock.now())) {
     super(options);
-    this.allowance = new Allowance(options.limit, this.clock.now(), options.warmUp);
+    this.allowance = allowance;
   }
 
   get maxCost(): number {

@@ -2,6 +2,7 @@ export { AllOf } from './all-of.ts';
 export type { BucketSnapshot, BucketStats } from './bucket.ts';
 export type { Budget } from './budget.ts';
 export type { ClientBudget } from './client-budget.ts';
+export { clientKey, type IpKeyOptions, ipKey } from './ip-key.ts';
 export { LeakyBucket } from './leaky-bucket.ts';
 export type { PerClientSnapshot } from './ledger.ts';
 export type { LimiterStats } from './limiter.ts';

@@ -12,7 +12,6 @@ import {
 } from '@bp/core';
 import type { Budget } from './budget.ts';
 import { createLimit, deriveLimit, type Limit } from './limit.ts';
-import { WarmUp } from './pace.ts';
 
 /** The rate of a limiter. */
 export interface RateOptions {
@@ -90,10 +89,25 @@ export type ResolvedWaitingOptions = {
   readonly [K in keyof WaitingOptions]-?: NonNullable<WaitingOptions[K]>;
 };
 
+/** `WarmUpOptions` as the code holds them. */
+export type ResolvedWarmUpOptions = {
+  readonly [K in keyof WarmUpOptions]-?: NonNullable<WarmUpOptions[K]>;
+};
+
 /** The options of a bucket as the code holds them. */
 export interface ResolvedBucketOptions extends ResolvedWaitingOptions {
   readonly limit: Limit;
-  readonly warmUp?: WarmUp | undefined;
+}
+
+/** The options of a token bucket as the code holds them. */
+export interface ResolvedTokenBucketOptions extends ResolvedBucketOptions {
+  /** Undefined for a bucket that begins warm. */
+  readonly warmUp: ResolvedWarmUpOptions | undefined;
+}
+
+/** The options of a shaper as the code holds them. */
+export interface ResolvedShaperOptions extends ResolvedBucketOptions {
+  readonly capacity: number;
 }
 
 export const DEFAULT_INTERVAL_MS = 1000;
@@ -110,13 +124,13 @@ export function resolveWaitingOptions(options: WaitingOptions, name: string): Re
   };
 }
 
-export function resolveTokenBucketOptions(options: TokenBucketOptions): ResolvedBucketOptions {
+export function resolveTokenBucketOptions(options: TokenBucketOptions): ResolvedTokenBucketOptions {
   const { rate, intervalMs = DEFAULT_INTERVAL_MS, burst, warmUp } = checkOptions(options);
   const limit = createLimit(rate, intervalMs, burst);
   return {
     ...resolveWaitingOptions(options, 'token-bucket'),
     limit,
-    warmUp: warmUp && createWarmUp(warmUp, limit),
+    warmUp: warmUp && resolveWarmUp(warmUp, limit),
   };
 }
 
@@ -126,9 +140,7 @@ export function resolveLeakyBucketOptions(options: LeakyBucketOptions): Resolved
   return { ...resolveWaitingOptions(options, 'leaky-bucket'), limit };
 }
 
-export function resolveShaperOptions(
-  options: LeakyBucketShaperOptions,
-): ResolvedBucketOptions & { readonly capacity: number } {
+export function resolveShaperOptions(options: LeakyBucketShaperOptions): ResolvedShaperOptions {
   const { rate, intervalMs = DEFAULT_INTERVAL_MS, capacity, burst = 0 } = checkOptions(options);
   if (rate !== Number.POSITIVE_INFINITY) checkPositive('rate', rate);
   checkPositive('intervalMs', intervalMs);
@@ -152,11 +164,11 @@ export function resolveAllOfOptions(
   return { ...resolveWaitingOptions(options, 'all-of'), limits: [...limits] };
 }
 
-function createWarmUp(options: WarmUpOptions, { rate }: Limit): WarmUp {
+function resolveWarmUp(options: WarmUpOptions, { rate }: Limit): ResolvedWarmUpOptions {
   const durationMs = checkPositive('warmUp.durationMs', options.durationMs);
   const coldFactor = checkBetween('warmUp.coldFactor', options.coldFactor ?? DEFAULT_COLD_FACTOR, 1, 1000);
   if (rate === 0 || rate === Number.POSITIVE_INFINITY) {
     throw new RangeError(`rate must be a finite number above 0 with warmUp, got ${rate}`);
   }
-  return new WarmUp(durationMs, coldFactor);
+  return { durationMs, coldFactor };
 }

@@ -83,7 +83,7 @@ const MAX_OFFENDERS = 1000;
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolvePerClientOptions(options: PerClientRateLimiterOptions): ResolvedPerClientOptions {
   const { tiers = {}, tierOf, parent } = checkOptions(options);
-  const names = Object.keys(tiers);
+  const names = Object.keys(tiers).map((name) => checkName('the name of a tier', name));
   if (names.length > MAX_TIERS)
     throw new RangeError(`tiers must be at most ${MAX_TIERS}, got ${names.length}`);
   if (tierOf !== undefined) {

@@ -2,15 +2,22 @@ import { checkOptions } from '@bp/core';
 import { Bucket } from './bucket.ts';
 import { createLimit } from './limit.ts';
 import { resolveTokenBucketOptions, type TokenBucketOptions } from './options.ts';
+import { WarmingAllowance } from './warm-up.ts';
 
 /**
  * A token bucket: `burst` tokens that come back at `rate`, continuously. In any window of `w` milliseconds it admits at
  * most `burst + rate * w / intervalMs`. It begins full, or with one token if it has to warm up.
  */
 export class TokenBucket extends Bucket {
+  readonly #warming: WarmingAllowance | undefined;
+
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: TokenBucketOptions) {
-    super(resolveTokenBucketOptions(options));
+    const resolved = resolveTokenBucketOptions(options);
+    const { limit, clock, warmUp } = resolved;
+    const warming = warmUp && new WarmingAllowance(limit, clock.now(), warmUp.durationMs, warmUp.coldFactor);
+    super(resolved, warming);
+    this.#warming = warming;
   }
 
   /**
@@ -29,8 +36,8 @@ export class TokenBucket extends Bucket {
     this.changeLimit(createLimit(rate, intervalMs, burst ?? kept), now);
   }
 
-  /** Begins the ramp of `warmUp` again, with one token at most, as when what is behind has restarted. */
+  /** Begins the ramp of `warmUp` again, with one token at most: what is behind has restarted. Without it a no-op. */
   warmUpAgain(now = this.clock.now()): void {
-    this.allowance.warmUpAgain(now);
+    this.#warming?.restart(now);
   }
 }
