@@ -1,0 +1,102 @@
+import {
+  type AdmissionOptions,
+  type Clock,
+  checkClock,
+  checkFunction,
+  checkName,
+  checkOptions,
+  checkPositive,
+  isRejected,
+  NO_ADMISSION_OPTIONS,
+  type Policy,
+  RejectedError,
+  refusalAtEntry,
+  systemClock,
+} from '@bp/core';
+import { createWindow } from './window.ts';
+
+/** Options of `AdaptiveThrottle`. */
+export interface AdaptiveThrottleOptions {
+  /** How many calls are tried for each that succeeds before any is refused (>= 1). Default: 2. */
+  readonly k?: number | undefined;
+  /** Milliseconds of the past that count (> 0). Default: 120 000. */
+  readonly windowMs?: number | undefined;
+  /** What it is called in refusals (1 to 100 characters). Default: `adaptive-throttle`. */
+  readonly name?: string | undefined;
+  /** The only source of time. Default: the platform's monotonic clock. */
+  readonly clock?: Clock | undefined;
+  /** Numbers from 0 to 1. Default: `Math.random`. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** A snapshot of an `AdaptiveThrottle`. */
+export interface AdaptiveThrottleStats {
+  /** Calls of the window that were let through, and how many of them the dependency accepted. */
+  readonly requests: number;
+  readonly accepts: number;
+  /** The share of calls that is refused now, 0 to 1. */
+  readonly refusalShare: number;
+}
+
+/**
+ * The soft breaker: instead of all or nothing it refuses in proportion to how much of the load the dependency fails,
+ * with probability `max(0, (requests - k * accepts) / (requests + 1))`, refused calls counted among the requests.
+ *
+ * Source: B. Beyer et al., Site Reliability Engineering, chapter 21, "Client-Side Throttling".
+ */
+export class AdaptiveThrottle implements Policy {
+  readonly #k: number;
+  readonly #windowMs: number;
+  readonly #name: string;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  /** Every request is a call here; those that were not accepted are its failures. */
+  readonly #window;
+
+  /** @throws TypeError or RangeError naming the first option that is wrong. */
+  constructor(options: AdaptiveThrottleOptions = {}) {
+    const { k = 2, windowMs = 120_000, name, clock, random } = checkOptions(options);
+    this.#k = checkPositive('k', k);
+    if (k < 1) throw new RangeError(`k must be at least 1, got ${k}`);
+    this.#windowMs = checkPositive('windowMs', windowMs);
+    this.#name = checkName('name', name ?? 'adaptive-throttle');
+    this.#clock = checkClock('clock', clock ?? systemClock);
+    this.#random = checkFunction('random', random ?? Math.random);
+    this.#window = createWindow({ ms: this.#windowMs });
+  }
+
+  execute<T>(fn: () => T | PromiseLike<T>): Promise<T>;
+  execute<T, C extends AdmissionOptions>(fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
+  /**
+   * Calls `fn`, or refuses with `CIRCUIT_OPEN` and the time in which a tenth of the window passes. Refusals that `fn`
+   * throws and the caller's cancellation count neither way.
+   */
+  async execute<T>(
+    fn: (ctx: never) => T | PromiseLike<T>,
+    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+  ): Promise<T> {
+    const over = refusalAtEntry(ctx, this.#clock, this.#name);
+    if (over !== undefined) throw over;
+    if (this.#random() < this.stats().refusalShare) {
+      this.#window.record(true, false, this.#clock.now());
+      throw new RejectedError('CIRCUIT_OPEN', this.#name, { retryAfterMs: this.#windowMs / 10 });
+    }
+    try {
+      const result = await fn(ctx as never);
+      this.#window.record(false, false, this.#clock.now());
+      return result;
+    } catch (error) {
+      const ignored = isRejected(error) && !(error.workBegan && error.code === 'DEADLINE_EXCEEDED');
+      if (!ignored) this.#window.record(true, false, this.#clock.now());
+      throw error;
+    }
+  }
+
+  /** A snapshot; reading it costs nobody else anything. */
+  stats(): AdaptiveThrottleStats {
+    this.#window.expire(this.#clock.now());
+    const requests = this.#window.calls;
+    const accepts = requests - this.#window.failures;
+    return { requests, accepts, refusalShare: Math.max(0, (requests - this.#k * accepts) / (requests + 1)) };
+  }
+}

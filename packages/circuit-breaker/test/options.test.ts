@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import {
+  AdaptiveThrottle,
+  CircuitBreaker,
+  type CircuitBreakerOptions,
+  KeyedCircuitBreakers,
+} from '../src/index.ts';
+
+describe('options that make no sense', () => {
+  it.each<[CircuitBreakerOptions, RegExp]>([
+    [{ consecutiveFailures: 0 }, /consecutiveFailures must be an integer of at least 1, got 0/],
+    [{ consecutiveFailures: 1.5 }, /consecutiveFailures/],
+    [{ failureRate: 0 }, /failureRate must be a number from/],
+    [{ failureRate: 1.1 }, /failureRate/],
+    [{ slowCallRate: 0.5 }, /slowCallRate and slowCallMs must be given together/],
+    [{ slowCallMs: 10 }, /slowCallRate and slowCallMs/],
+    [{ window: { calls: 0 } }, /window.calls/],
+    [{ window: { ms: -1 } }, /window.ms/],
+    [
+      { failureRate: 1, window: { calls: 5 }, minCalls: 6 },
+      /minCalls must be at most window.calls = 5, got 6/,
+    ],
+    [{ openMs: 0 }, /openMs must be a finite number above 0, got 0/],
+    [{ openMs: Number.NaN }, /openMs/],
+    [{ openBackoff: 0.5 }, /openBackoff must be at least 1/],
+    [{ openMs: 100, maxOpenMs: 99 }, /maxOpenMs must be at least openMs = 100, got 99/],
+    [{ jitter: 2 }, /jitter/],
+    [{ halfOpenProbes: 0 }, /halfOpenProbes/],
+    [{ halfOpenSuccessRate: 0 }, /halfOpenSuccessRate/],
+    [{ halfOpenMaxMs: 0 }, /halfOpenMaxMs/],
+    [{ name: '' }, /name/],
+    [{ clock: {} as never }, /clock must be a Clock/],
+    [{ random: 1 as never }, /random must be a function/],
+    [null as never, /options must be an object/],
+  ])('%j', (options, message) => expect(() => new CircuitBreaker(options)).toThrow(message));
+
+  it('are refused by the others too', () => {
+    expect(() => new KeyedCircuitBreakers({ maxKeys: 0 })).toThrow(/maxKeys/);
+    expect(() => new KeyedCircuitBreakers({ openMs: -1 })).toThrow(/openMs/);
+    expect(() => new AdaptiveThrottle({ k: 0.5 })).toThrow(/k must be at least 1/);
+    expect(() => new AdaptiveThrottle({ windowMs: 0 })).toThrow(/windowMs/);
+  });
+});
