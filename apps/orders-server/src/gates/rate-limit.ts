@@ -1,0 +1,22 @@
+import type { Clock } from '@bp/core';
+import type { PerClientRateLimiter } from '@bp/rate-limiter';
+import type { FastifyRequest } from 'fastify';
+import type { Gate, Refusals } from './refusals.ts';
+
+const USER_ID = /^[\w.@:-]{1,64}$/;
+
+/** Who a request counts for: its `X-User-Id` if that is one, else its address. A user is never taken for an address. */
+export function clientOf({ headers, ip }: Pick<FastifyRequest, 'headers' | 'ip'>): string {
+  const userId = headers['x-user-id'];
+  return typeof userId === 'string' && USER_ID.test(userId) ? `user ${userId}` : `address ${ip}`;
+}
+
+/** 429 for a client that sends more than its share; `Retry-After` is when its next order is due. */
+export function rateLimitGate(limiter: PerClientRateLimiter, clock: Clock, refusals: Refusals): Gate {
+  return (request, reply, done) => {
+    const client = clientOf(request);
+    const now = clock.now();
+    if (limiter.tryAcquire(client, 1, now)) return done();
+    refusals.send('rateLimited', request, reply, limiter.retryAfterMs(client, 1, now));
+  };
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '@bp/core';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
+
+/** An `onRequest` hook that answers and stops, or calls `done` and lets the request pass. It never throws. */
+export type Gate = (request: FastifyRequest, reply: FastifyReply, done: () => void) => void;
+
+const answers = {
+  shuttingDown: { status: 503, error: 'Service shutting down' },
+  rateLimited: { status: 429, error: 'Rate limit exceeded' },
+  overloaded: { status: 503, error: 'Service overloaded' },
+} as const;
+
+/** Which gate refused. */
+export type RefusalKind = keyof typeof answers;
+
+/** How long refusals are counted before one line tells of them. */
+const REPORT_INTERVAL_MS = 10_000;
+
+/** What {@link Refusals} needs. */
+export interface RefusalsOptions {
+  readonly clock: Clock;
+  readonly log: FastifyBaseLogger;
+  /** A body that may be larger than this is not read to keep its connection. */
+  readonly bodyLimitBytes: number;
+}
+
+/** Answers the refused, cheaply, and counts them: one log line for all refusals of ten seconds, none if there were none. */
+export class Refusals {
+  readonly #clock: Clock;
+  readonly #log: FastifyBaseLogger;
+  readonly #bodyLimitBytes: number;
+  readonly #total: Record<RefusalKind, number> = { shuttingDown: 0, rateLimited: 0, overloaded: 0 };
+  #reported: Readonly<Record<RefusalKind, number>> = { ...this.#total };
+  #reportDue = false;
+
+  constructor({ clock, log, bodyLimitBytes }: RefusalsOptions) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#bodyLimitBytes = bodyLimitBytes;
+  }
+
+  /** How often each gate has refused since the server started. */
+  get total(): Readonly<Record<RefusalKind, number>> {
+    return { ...this.#total };
+  }
+
+  /** Sends the refusal: `retryAfterMs` in whole seconds, rounded up, in the header and in the body. */
+  send(kind: RefusalKind, request: FastifyRequest, reply: FastifyReply, retryAfterMs: number): void {
+    const { status, error } = answers[kind];
+    const retryAfter = Math.max(1, Math.ceil(retryAfterMs / 1000));
+    this.#count(kind);
+    if (kind === 'shuttingDown' || this.#bodyMayBeLarge(request)) reply.header('connection', 'close');
+    reply
+      .code(status)
+      .header('retry-after', `${retryAfter}`)
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(`{"error":"${error}","retryAfter":${retryAfter}}`);
+  }
+
+  #bodyMayBeLarge({ headers }: FastifyRequest): boolean {
+    if (headers['transfer-encoding'] !== undefined) return true;
+    const { 'content-length': length } = headers;
+    return length !== undefined && !(Number(length) <= this.#bodyLimitBytes);
+  }
+
+  #count(kind: RefusalKind): void {
+    this.#total[kind]++;
+    if (this.#reportDue) return;
+    this.#reportDue = true;
+    this.#clock.setTimer(() => this.#report(), REPORT_INTERVAL_MS, { keepAlive: false });
+  }
+
+  #report(): void {
+    const refused: Partial<Record<RefusalKind, number>> = {};
+    for (const kind of Object.keys(answers) as RefusalKind[]) {
+      const count = this.#total[kind] - this.#reported[kind];
+      if (count > 0) refused[kind] = count;
+    }
+    this.#reported = this.total;
+    this.#reportDue = false;
+    this.#log.info({ refused }, 'refused');
+  }
+}

@@ -1,0 +1,13 @@
+import type { AdmissionOptions } from '@bp/core';
+import type { Order, OrderOutcome } from './order.ts';
+
+/** Where payments are made, with nothing around it. */
+export interface PaymentGateway {
+  /**
+   * Charges an order, once however often it is asked with the same `paymentKey`. Resolves with what was decided; rejects
+   * if nothing was, as when the gateway fails or `ctx` ends first.
+   */
+  charge(order: Order, ctx: AdmissionOptions): Promise<OrderOutcome>;
+  /** Gives up what is under way and lets go of connections. */
+  close(): Promise<void>;
+}

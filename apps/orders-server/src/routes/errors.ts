@@ -1,0 +1,44 @@
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifySchemaValidationError } from 'fastify';
+
+/** `{"error","message"}` for everything that goes wrong and is no refusal; what the server did wrong is logged, not told. */
+export function errorAnswers(app: FastifyInstance): void {
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(answer(404, 'no such route')));
+
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const { statusCode: status = 500, validation } = error;
+    if (status >= 400 && status < 500) {
+      const message = validation?.[0] === undefined ? error.message : describe(validation[0]);
+      return reply.code(status).send(answer(status, message));
+    }
+    request.log.error({ err: error }, 'request failed');
+    return reply.code(500).send(answer(500, 'the request could not be handled'));
+  });
+}
+
+/** Answers every method but `allowed` on `url` with 405, before a body is read. */
+export function allowOnly(app: FastifyInstance, url: string, allowed: readonly string[]): void {
+  app.route({
+    method: app.supportedMethods.filter((method) => !allowed.includes(method)),
+    url,
+    onRequest: (request, reply, _done) => {
+      reply
+        .code(405)
+        .header('allow', allowed.join(', '))
+        .send(answer(405, `${request.method} is not allowed here`));
+    },
+    handler: () => undefined,
+  });
+}
+
+/** The body of an answer that is neither success nor refusal. */
+export function answer(status: number, message: string): { error: string; message: string } {
+  return { error: STATUS_CODES[status] ?? 'Error', message };
+}
+
+function describe({ instancePath, keyword, params, message }: FastifySchemaValidationError): string {
+  const field = instancePath.slice(1).replaceAll('/', '.');
+  if (keyword === 'required') return `${params.missingProperty} is required`;
+  if (keyword === 'additionalProperties') return `${params.additionalProperty} is not a known field`;
+  return `${field === '' ? 'the body' : field} ${message}`;
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { type Built, build } from '../build.ts';
+
+const small = { WORKERS: '2', QUEUE_CAPACITY: '4', RATE_LIMIT_BURST: '1' };
+
+async function fill(built: Built): Promise<void> {
+  for (let i = 0; i < 2; i++) await built.order();
+  await built.clock.advance(0);
+  for (let i = 0; i < 4; i++) await built.order();
+}
+
+describe('the overload gate', () => {
+  it('refuses with 503 when the queue is full, the wait in whole seconds in header and body', async () => {
+    const built = await build(small);
+    await fill(built);
+    const refused = await built.order();
+    expect(refused.statusCode).toBe(503);
+    const retryAfter = Number(refused.headers['retry-after']);
+    expect(retryAfter).toBeGreaterThanOrEqual(1);
+    expect(refused.body).toBe(`{"error":"Service overloaded","retryAfter":${retryAfter}}`);
+  });
+
+  it.each([
+    [1_000, 3],
+    [4_000, 10],
+  ])(
+    'computes the wait: at %i ms an order, two workers drain the backlog in %i s',
+    async (latencyMs, seconds) => {
+      const built = await build(small);
+      built.gateway.latencyMs = latencyMs;
+      await fill(built);
+      await built.clock.advance(latencyMs);
+      for (let i = 0; i < 2; i++) await built.order();
+      // Four orders wait for two workers, and the newcomer would be the fifth.
+      expect((await built.order()).json()).toMatchObject({ retryAfter: seconds });
+      await built.clock.advance(seconds * 1_000);
+      expect((await built.order()).statusCode).toBe(202);
+    },
+  );
+
+  it('stands behind the rate limit: who sends too much is told so, not that all send too much', async () => {
+    const built = await build(small);
+    await built.order('ann');
+    await fill(built);
+    expect((await built.order('ann')).statusCode).toBe(429);
+    expect((await built.order('bob')).statusCode).toBe(503);
+  });
+
+  it('logs the beginning and the end of an overload, one line each', async () => {
+    const built = await build(small);
+    await fill(built);
+    for (let i = 0; i < 50; i++) await built.order();
+    await built.clock.advance(1_000);
+    const messages = built.lines.map(({ msg }) => msg).filter((msg) => msg.startsWith('overload'));
+    expect(messages).toEqual(['overload began', 'overload ended']);
+    expect((await built.order()).statusCode).toBe(202);
+  });
+});

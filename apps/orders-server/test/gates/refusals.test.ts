@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { build } from '../build.ts';
+
+const refusedLines = (lines: readonly { msg: string }[]) => lines.filter(({ msg }) => msg === 'refused');
+
+describe('refusals', () => {
+  it('are counted, and told in one line for ten seconds of them', async () => {
+    const { clock, order, lines } = await build({ RATE_LIMIT_BURST: '1' });
+    for (let i = 0; i < 8; i++) await order('ann');
+    expect(refusedLines(lines)).toEqual([]);
+    await clock.advance(10_000);
+    expect(refusedLines(lines)).toMatchObject([{ refused: { rateLimited: 7 } }]);
+    await clock.advance(60_000);
+    expect(refusedLines(lines)).toHaveLength(1);
+    for (let i = 0; i < 3; i++) await order('ann');
+    await clock.advance(10_000);
+    expect(refusedLines(lines)).toMatchObject([{}, { refused: { rateLimited: 2 } }]);
+  });
+
+  it('close the connection of a body that may be large, and of no other', async () => {
+    const { app, order } = await build({ RATE_LIMIT_BURST: '1', BODY_LIMIT_BYTES: '1000' });
+    const send = async (headers: Record<string, string>) =>
+      (
+        await app.inject({
+          method: 'POST',
+          url: '/api/orders',
+          headers: { 'x-user-id': 'ann', 'content-type': 'application/json', ...headers },
+        })
+      ).headers.connection;
+    await order('ann');
+    expect(await send({ 'content-length': '1000' })).not.toBe('close');
+    expect(await send({ 'content-length': '1001' })).toBe('close');
+    expect(await send({ 'transfer-encoding': 'chunked' })).toBe('close');
+  });
+
+  it('name no client in the log', async () => {
+    const { clock, order, lines } = await build({ RATE_LIMIT_BURST: '1' });
+    for (let i = 0; i < 3; i++) await order('ann@example.com');
+    await clock.advance(10_000);
+    expect(JSON.stringify(lines)).not.toContain('ann');
+  });
+});

@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished } from 'vitest';
+import { type LogLine, validOrder } from './build.ts';
+
+const folder = fileURLToPath(new URL('..', import.meta.url));
+
+/** A server running as its users run it, and what it has logged. */
+export interface ServerProcess {
+  readonly url: string;
+  readonly gatewayUrl: string;
+  readonly lines: readonly LogLine[];
+  /** The exit code, once it has exited. */
+  readonly exited: Promise<number | null>;
+  kill(signal: NodeJS.Signals): void;
+  /** Posts a valid order. */
+  order(user: string): Promise<Response>;
+  /** The JSON at a path of the server. */
+  get(path: string): Promise<Record<string, unknown>>;
+  /** Changes the behaviour of the gateway. */
+  control(behaviour: Record<string, number>): Promise<void>;
+}
+
+/** Runs `main.ts` with `env` and nothing else, killed when the test is over. */
+export function runMain(env: Readonly<Record<string, string>>): ChildProcess {
+  const child = spawn(process.execPath, ['--conditions=@bp/source', 'src/main.ts'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return child;
+}
+
+/** Starts a server on free ports of this machine and waits until it listens. */
+export async function startServer(env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  const child = runMain({ PORT: '0', GATEWAY_PORT: '0', ...env });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const lines: LogLine[] = [];
+  const errors: string[] = [];
+  for (const [stream, take] of [
+    [child.stdout, (line: string) => lines.push(JSON.parse(line) as LogLine)],
+    [child.stderr, (line: string) => errors.push(line)],
+  ] as const) {
+    if (stream !== null) createInterface({ input: stream }).on('line', take);
+  }
+  const listening = (): string | undefined =>
+    lines.map(({ msg }) => /^Server listening at (.*)$/.exec(msg)?.[1]).find((url) => url !== undefined);
+  await expect.poll(listening, { timeout: 20_000, message: errors.join('\n') }).toBeDefined();
+
+  const url = listening() ?? '';
+  const gatewayUrl = String(lines.find(({ gateway }) => gateway !== undefined)?.gateway);
+  return {
+    url,
+    gatewayUrl,
+    lines,
+    exited,
+    kill: (signal) => void child.kill(signal),
+    order: (user) =>
+      fetch(`${url}/api/orders`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-user-id': user },
+        body: JSON.stringify(validOrder),
+      }),
+    get: async (path) => (await fetch(url + path)).json() as Promise<Record<string, unknown>>,
+    control: async (behaviour) => {
+      const response = await fetch(`${gatewayUrl}/control`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(behaviour),
+      });
+      if (!response.ok) throw new Error(await response.text());
+    },
+  };
+}
