@@ -5,7 +5,7 @@ const limiter = new PerClientRateLimiter({ name: 'api', rate: 5, burst: 3 });
 
 function request(client: string): void {
   if (limiter.tryAcquire(client)) {
-    console.log(`${client}: served, ${limiter.remaining(client)} left in the burst`);
+    console.log(`${client}: served, ${Math.floor(limiter.remaining(client))} left in the burst`);
   } else {
     const retryAfterMs = Math.ceil(limiter.retryAfterMs(client));
     console.log(`${client}: refused, the next permit is due in ${retryAfterMs} ms`);

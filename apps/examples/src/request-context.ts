@@ -6,22 +6,23 @@ import { isRejected } from '@bp/core';
 const request = new RequestContext({ timeoutMs: 200 });
 const database = new ConcurrencyLimiter({ name: 'database', limit: 1, maxQueue: 10 });
 
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const left = (ctx: RequestContext): string => `${Math.round(ctx.remainingMs() / 50) * 50} ms`;
 console.log(`the request starts with ${left(request)}`);
 
-await new Promise((resolve) => setTimeout(resolve, 50));
+await sleep(50);
 const query = request.child({ timeoutMs: 1000 });
 console.log(`its query asked for 1000 ms and gets what is left: ${left(query)}`);
 
 console.log('somebody else holds the only connection, so the query waits, and gives up at its deadline');
-const held = await database.acquire();
+const somebodyElse = database.execute(() => sleep(300));
 try {
   await database.execute(() => console.log('never printed'), query);
 } catch (error) {
   if (!isRejected(error)) throw error;
   console.log(`${error.code} at ${database.stats().queued} waiting: the place in the queue is free again`);
 }
-held.release();
+await somebodyElse;
 
 const other = new RequestContext({ timeoutMs: 1000 });
 other.onDone((reason) => console.log(`told on cancel: ${isRejected(reason) ? reason.code : reason}`));

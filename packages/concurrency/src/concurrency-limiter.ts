@@ -51,6 +51,8 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #queue: PriorityQueue<Waiter> | undefined;
   readonly #budget: LoopBudget;
   readonly #service = new ServiceTime();
+  /** Where the clock is read anyway, every call is timed. */
+  readonly #timesAll: boolean;
   #limit: number;
   #active = 0;
   #queuedWeight = 0;
@@ -67,6 +69,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     const resolved = resolveOptions(options);
     const { limit, maxQueue, name, clock } = resolved;
     this.#options = resolved;
+    this.#timesAll = resolved.loopYielding === 'always';
     this.#limit = limit;
     this.#budget = loopBudgetOf(clock);
     this.#queue =
@@ -232,7 +235,9 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     this.#active += cost;
     this.#admitted++;
     const full = this.#active >= this.#limit;
-    if (!full && this.#admitted % TIMED_ONE_IN !== 0) return Number.NaN;
+    const timed =
+      full || this.#service.meanMs === undefined || this.#admitted % TIMED_ONE_IN === 0 || this.#timesAll;
+    if (!timed) return Number.NaN;
     const now = this.#options.clock.now();
     if (full) this.#fullSince = now;
     return now;
