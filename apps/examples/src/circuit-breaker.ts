@@ -34,5 +34,5 @@ await order();
 
 console.log('the gateway recovers; after 200 ms probes are let through, and two good ones close the breaker');
 healthy = true;
-await new Promise((resolve) => setTimeout(resolve, breaker.retryAfterMs()));
+await new Promise((resolve) => setTimeout(resolve, Math.ceil(breaker.retryAfterMs()) + 1));
 for (let i = 0; i < 3; i++) await order();
