@@ -18,10 +18,14 @@ import {
   resolveOptions,
 } from './options.ts';
 import { OncePermit, type Permit } from './permit.ts';
+import { ReadyList } from './ready-list.ts';
 import { type Waiter, withMaxWait } from './waiter.ts';
 
 /** While nobody waits, only one call in so many is timed: the clock costs more than the rest of the decision. */
 const TIMED_ONE_IN = 16;
+
+/** Calls of `ready` that may wait at once. */
+const MAX_READY = 1000;
 
 /** A snapshot of a `ConcurrencyLimiter`: gauges and counters that only grow. */
 export interface ConcurrencyLimiterStats {
@@ -51,6 +55,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #queue: PriorityQueue<Waiter> | undefined;
   readonly #budget: LoopBudget;
   readonly #service = new ServiceTime();
+  readonly #ready: ReadyList;
   /** Where the clock is read anyway, every call is timed. */
   readonly #timesAll: boolean;
   #limit: number;
@@ -72,6 +77,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     this.#timesAll = resolved.loopYielding === 'always';
     this.#limit = limit;
     this.#budget = loopBudgetOf(clock);
+    this.#ready = new ReadyList(clock, name, MAX_READY);
     this.#queue =
       maxQueue === 0
         ? undefined
@@ -132,6 +138,19 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     const { cost = 1 } = ctx;
     if (this.#closing || !(cost > 0 && cost <= this.#mostCost) || this.#isOver(ctx)) return false;
     return this.#canStart(cost) || this.#refusalToWait(ctx, this.estimatedWaitMs(ctx)) === undefined;
+  }
+
+  /**
+   * For producers that can wait: resolves when a call would be admitted, in the order in which they asked. It holds no
+   * place, so somebody may still be quicker. Rejects with `CANCELLED`, `DEADLINE_EXCEEDED` or `SHUTTING_DOWN`, and with
+   * `QUEUE_FULL` if 1000 wait for it already.
+   */
+  async ready(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
+    if (over !== undefined) throw over;
+    if (this.#closing) throw new RejectedError('SHUTTING_DOWN', this.#options.name);
+    if (this.#ready.isEmpty && this.check()) return;
+    await this.#ready.wait(ctx);
   }
 
   /** Milliseconds that a call arriving now would wait for its permit; 0 if it would not, or nothing is known yet. */
@@ -198,6 +217,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    */
   async close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
     this.#closing = true;
+    this.#ready.close();
     const drained = this.drain(ctx);
     await Promise.allSettled([this.#queue?.close(ctx), drained]);
   }
@@ -253,6 +273,11 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     this.#active -= cost;
     if (!Number.isNaN(startedAt)) this.#service.record(this.#options.clock.now() - startedAt);
     if (this.#queue !== undefined && this.#queue.size > 0) this.#dispatch();
+    this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    if (!this.#ready.isEmpty && this.check()) this.#ready.wakeFirst();
     if (this.#idle.length > 0 && this.#isIdle()) for (const idle of this.#idle.splice(0)) idle();
   }
 
@@ -329,7 +354,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     waiter.reject(code === 'SHED' ? this.#refuse(code, this.retryAfterMs()) : this.#count(refusal));
     // A heavy one that leaves may have been all that kept lighter ones waiting.
     this.#dispatch();
-    if (this.#idle.length > 0 && this.#isIdle()) for (const idle of this.#idle.splice(0)) idle();
+    this.#tellWaiting();
   };
 
   #refuse(code: RejectionCode, retryAfterMs: number | undefined): RejectedError {

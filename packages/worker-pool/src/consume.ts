@@ -1,5 +1,18 @@
-import type { ConcurrencyLimiter } from '@bp/concurrency';
-import type { AdmissionOptions } from '@bp/core';
+import type { ConcurrencyLimiter, Permit } from '@bp/concurrency';
+import { type AdmissionOptions, isRejected } from '@bp/core';
+
+/** A permit as soon as there is one, however full the limiter is meanwhile. */
+async function permitFor(limiter: ConcurrencyLimiter, ctx: AdmissionOptions): Promise<Permit> {
+  for (;;) {
+    await limiter.ready(ctx);
+    try {
+      return await limiter.acquire(ctx);
+    } catch (error) {
+      // Somebody else was quicker.
+      if (!isRejected(error, 'QUEUE_FULL') && !isRejected(error, 'CONCURRENCY_LIMIT')) throw error;
+    }
+  }
+}
 
 /** Runs `job` on every item of `source`, pulling the next one only when `limiter` has a permit for it. */
 export async function consume<Item>(
@@ -12,49 +25,43 @@ export async function consume<Item>(
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
   let count = 0;
-  let ended = false;
 
-  const run = async (item: Item, release: () => void): Promise<void> => {
+  const run = async (item: Item, permit: Permit): Promise<void> => {
     try {
       await job(item);
     } catch (error) {
       failures.push(error);
     } finally {
-      release();
+      permit.release();
+    }
+  };
+  /** Starts the next item; false when the source has ended. */
+  const startNext = async (): Promise<boolean> => {
+    const permit = await permitFor(limiter, ctx);
+    try {
+      const next = failures.length === 0 ? await items.next() : undefined;
+      if (next === undefined || next.done) {
+        permit.release();
+        return next === undefined;
+      }
+      count++;
+      const started = run(next.value, permit);
+      running.add(started);
+      void started.then(() => running.delete(started));
+      return true;
+    } catch (error) {
+      permit.release();
+      throw error;
     }
   };
 
   try {
-    while (failures.length === 0) {
-      const permit = await limiter.acquire(ctx);
-      const next = failures.length === 0 ? await pull(items, permit.release.bind(permit)) : undefined;
-      if (next === undefined || next.done) {
-        ended = next?.done ?? false;
-        permit.release();
-        break;
-      }
-      count++;
-      const job = run(next.value, () => permit.release());
-      running.add(job);
-      void job.then(() => running.delete(job));
-    }
+    while (failures.length === 0 && (await startNext()));
   } catch (error) {
     failures.push(error);
   }
   await Promise.all(running);
-  if (!ended) await items.return?.();
-  if (failures.length > 0) throw failures[0];
-  return count;
-}
-
-async function pull<Item>(
-  items: AsyncIterator<Item> | Iterator<Item>,
-  release: () => void,
-): Promise<IteratorResult<Item>> {
-  try {
-    return await items.next();
-  } catch (error) {
-    release();
-    throw error;
-  }
+  if (failures.length === 0) return count;
+  await items.return?.();
+  throw failures[0];
 }

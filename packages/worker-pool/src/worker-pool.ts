@@ -46,6 +46,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
   #gaveUp = false;
   #completed = 0;
   #failed = 0;
+  #refusedByTry = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: WorkerPoolOptions) {
@@ -116,7 +117,9 @@ export class WorkerPool implements Policy, AsyncDisposable {
     job: (ctx: never) => T | PromiseLike<T>,
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> | undefined {
-    return this.#limiter.check(ctx) ? this.submit(job, ctx as never) : undefined;
+    if (this.#limiter.check(ctx)) return this.submit(job, ctx as never);
+    this.#refusedByTry++;
+    return undefined;
   }
 
   execute<T>(job: () => T | PromiseLike<T>): Promise<T>;
@@ -142,6 +145,11 @@ export class WorkerPool implements Policy, AsyncDisposable {
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<number> {
     return consume(this.#limiter, source, job, ctx);
+  }
+
+  /** For producers that can wait: resolves when a job would be accepted; rejects when `ctx` ends or the pool closes first. */
+  ready(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    return this.#limiter.ready(ctx);
   }
 
   /** Lets jobs start. Only needed after `stop()`, or with `autoStart: false`. */
@@ -180,7 +188,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
       started: admitted,
       completed: this.#completed,
       failed: this.#failed,
-      refused,
+      refused: refused + this.#refusedByTry,
       serviceMs,
     };
   }

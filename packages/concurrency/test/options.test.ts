@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { ConcurrencyLimiter, type ConcurrencyLimiterOptions } from '../src/index.ts';
+
+describe('options that make no sense', () => {
+  it.each<[ConcurrencyLimiterOptions, RegExp]>([
+    [{ limit: 0 }, /limit must be an integer of at least 1, got 0 \(number\)/],
+    [{ limit: 1.5 }, /limit/],
+    [{ limit: '5' as never }, /limit must be an integer of at least 1, got "5" \(string\)/],
+    [{ limit: 1, maxQueue: -1 }, /maxQueue must be an integer of at least 0, got -1/],
+    [{ limit: 1, maxQueue: Number.NaN }, /maxQueue/],
+    [{ limit: 1, maxWaitMs: 0 }, /maxWaitMs must be a finite number above 0, got 0/],
+    [
+      { limit: 1, loopYielding: 'never' as never },
+      /loopYielding must be one of "queued", "always", got "never"/,
+    ],
+    [{ limit: 1, name: 'x'.repeat(101) }, /name/],
+    [{ limit: 1, clock: {} as never }, /clock/],
+    [undefined as never, /options must be an object/],
+  ])('%j', (options, message) => expect(() => new ConcurrencyLimiter(options)).toThrow(message));
+});

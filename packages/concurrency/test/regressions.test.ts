@@ -1,0 +1,88 @@
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { ConcurrencyLimiter } from '../src/index.ts';
+
+/** Defects of other limiters, each in one sentence that must hold here. */
+describe('what other limiters got wrong', () => {
+  it('async-sema: stray releases do not make more permits', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1 });
+    const permit = await limiter.acquire();
+    for (let i = 0; i < 3; i++) permit.release();
+    const next = limiter.tryAcquire();
+    permit.release();
+    expect(next).toBeDefined();
+    expect(limiter.tryAcquire()).toBeUndefined();
+  });
+
+  it('cockatiel: an accepted waiter is not refused because a newcomer barged in', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 1 });
+    const first = await limiter.acquire();
+    const accepted = limiter.acquire();
+    first.release();
+    // Between the release and the microtask in which the waiter goes on.
+    expect(limiter.tryAcquire()).toBeUndefined();
+    const newcomer = limiter.acquire();
+    (await accepted).release();
+    (await newcomer).release();
+    expect(limiter.stats()).toMatchObject({ active: 0, refused: 1 });
+  });
+
+  it('cockatiel: an aborted waiter does not keep its place', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 1 });
+    await limiter.acquire();
+    const controller = new AbortController();
+    const aborted = limiter.acquire({ signal: controller.signal });
+    controller.abort();
+    expect(limiter.stats().queued).toBe(0);
+    await expect(aborted).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it('opossum, p-queue: a permit is not free because its caller stopped waiting', async () => {
+    const clock = new VirtualClock();
+    const limiter = new ConcurrencyLimiter({ limit: 1, clock });
+    let running = 0;
+    let most = 0;
+    const work = async (): Promise<void> => {
+      running++;
+      most = Math.max(most, running);
+      await new Promise<void>((resolve) => clock.setTimer(resolve, 1000));
+      running--;
+    };
+    for (let i = 0; i < 4; i++) {
+      limiter.execute(work, { deadline: clock.now() + 10 }).catch(() => {});
+      await clock.advance(20);
+    }
+    expect(most).toBe(1);
+    await clock.advance(1000);
+    expect(limiter.stats().active).toBe(0);
+  });
+
+  it('effect: light calls do not overtake a heavy one for ever', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 2, maxQueue: 10 });
+    const held = await limiter.acquire();
+    const order: string[] = [];
+    const heavy = limiter.execute(() => void order.push('heavy'), { cost: 2 });
+    const light = limiter.execute(() => void order.push('light'), { cost: 1 });
+    held.release();
+    await Promise.all([heavy, light]);
+    expect(order).toEqual(['heavy', 'light']);
+  });
+
+  it('hono: an error of the work does not eat the permit', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1 });
+    for (let i = 0; i < 3; i++) {
+      await limiter.execute(() => Promise.reject(new Error('own'))).catch(() => {});
+    }
+    await expect(limiter.execute(() => 'runs')).resolves.toBe('runs');
+  });
+
+  it('p-limit: closing settles every promise', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
+    const held = await limiter.acquire();
+    const waiting = Array.from({ length: 5 }, () => limiter.acquire());
+    const settled = Promise.allSettled(waiting);
+    await Promise.all([limiter.close({ deadline: 0 }), settled]);
+    expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
+    held.release();
+  });
+});

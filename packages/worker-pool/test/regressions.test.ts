@@ -1,0 +1,77 @@
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { WorkerPool } from '../src/index.ts';
+
+/** Defects of other pools and queues, each in one sentence that must hold here. */
+describe('what other pools got wrong', () => {
+  const never = (): Promise<never> => new Promise(() => {});
+
+  it('piscina: jobs that carry a signal are bounded like all others', async () => {
+    const pool = new WorkerPool({ workers: 1, maxQueue: 2 });
+    const { signal } = new AbortController();
+    const results = Array.from({ length: 50 }, () => pool.submit(never, { signal }).catch(() => 'refused'));
+    const refused = await Promise.all(results.slice(3));
+    expect(refused).toEqual(Array.from({ length: 47 }, () => 'refused'));
+    expect(pool.stats()).toMatchObject({ running: 1, queued: 2, refused: 47 });
+  });
+
+  it('piscina: a refused job never runs', async () => {
+    const pool = new WorkerPool({ workers: 1, maxQueue: 0 });
+    const ran: string[] = [];
+    const first = pool.submit(async () => void ran.push('first'));
+    await expect(pool.submit(() => void ran.push('refused'))).rejects.toMatchObject({
+      code: 'CONCURRENCY_LIMIT',
+    });
+    await first;
+    await pool.drain();
+    expect(ran).toEqual(['first']);
+  });
+
+  it('workerpool: cancelled jobs do not fill the queue, and a refusal is a rejection, not a throw', async () => {
+    const pool = new WorkerPool({ workers: 1, maxQueue: 2 });
+    void pool.submit(never);
+    const controller = new AbortController();
+    const cancelled = [1, 2].map(() => pool.submit(never, { signal: controller.signal }).catch(() => {}));
+    controller.abort();
+    await Promise.all(cancelled);
+    for (let i = 0; i < 2; i++) pool.submit(never).catch(() => {});
+    expect(pool.stats().queued).toBe(2);
+    let thrown = false;
+    try {
+      pool.submit(never).catch(() => {});
+    } catch {
+      thrown = true;
+    }
+    expect(thrown).toBe(false);
+  });
+
+  it('fastq: closing settles every promise it gave out', async () => {
+    const pool = new WorkerPool({ workers: 1, maxQueue: 5 });
+    const settled = Promise.allSettled(Array.from({ length: 6 }, () => pool.submit(never)));
+    await pool.close({ deadline: 0 });
+    expect((await settled).map(({ status }) => status)).toEqual(Array.from({ length: 6 }, () => 'rejected'));
+  });
+
+  it('pacer: every caller gets its own result', async () => {
+    const pool = new WorkerPool({ workers: 3 });
+    const results = [1, 2, 3].map((n) => pool.submit(async () => n));
+    expect(await Promise.all(results)).toEqual([1, 2, 3]);
+  });
+
+  it('p-queue: the time a job may take includes the time it waits', async () => {
+    const clock = new VirtualClock();
+    const pool = new WorkerPool({ workers: 1, clock });
+    void pool.submit(() => new Promise<void>((resolve) => void clock.setTimer(resolve, 100)));
+    let ran = false;
+    const late = pool.submit(
+      () => {
+        ran = true;
+      },
+      { deadline: 50 },
+    );
+    late.catch(() => {});
+    await clock.advance(200);
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(ran).toBe(false);
+  });
+});

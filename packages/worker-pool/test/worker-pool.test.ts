@@ -1,0 +1,188 @@
+import { isRejected } from '@bp/core';
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { WorkerPool, type WorkerPoolOptions } from '../src/index.ts';
+
+function setup(options: Partial<WorkerPoolOptions> = {}) {
+  const clock = new VirtualClock();
+  const pool = new WorkerPool({ workers: 2, clock, ...options });
+  const log: string[] = [];
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimer(resolve, ms));
+  /** A job that runs for `ms`, returns its name, and notes what becomes of it. */
+  const submit = (name: string, ms: number, ctx = {}): Promise<void> =>
+    pool
+      .submit(async () => {
+        log.push(`${name} starts at ${clock.now()}`);
+        await sleep(ms);
+        return name;
+      }, ctx)
+      .then(
+        (result) => void log.push(`${result} ends at ${clock.now()}`),
+        (error: unknown) => void log.push(isRejected(error) ? `${name} ${error.code}` : `${name} ${error}`),
+      );
+  return { clock, pool, log, submit, sleep };
+}
+
+describe('WorkerPool', () => {
+  it('runs jobs on its workers and gives their results', async () => {
+    const { clock, pool, log, submit } = setup();
+    void ['a', 'b', 'c'].map((name) => submit(name, 10));
+    await clock.advance(20);
+    expect(log).toEqual([
+      'a starts at 0',
+      'b starts at 0',
+      'a ends at 10',
+      'c starts at 10',
+      'b ends at 10',
+      'c ends at 20',
+    ]);
+    expect(pool.stats()).toMatchObject({
+      workers: 2,
+      running: 0,
+      queued: 0,
+      started: 3,
+      completed: 3,
+      serviceMs: 10,
+    });
+  });
+
+  it('starts a job the moment it arrives when a worker is free, and costs nothing while idle', async () => {
+    const { clock, pool } = setup();
+    let started = false;
+    const job = pool.submit(() => {
+      started = true;
+    });
+    expect(started).toBe(true);
+    await job;
+    await clock.advance(1000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('queues three times its workers by default, and refuses with the time in which the backlog drains', async () => {
+    const { clock, pool, submit } = setup();
+    void submit('first', 100);
+    await clock.advance(100);
+    for (let i = 0; i < 8; i++) void submit(`job-${i}`, 100);
+    expect(pool.stats()).toMatchObject({ running: 2, queued: 6, maxQueue: 6 });
+    expect(pool.estimatedWaitMs()).toBe(350);
+    await expect(pool.submit(() => {})).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: 350 });
+    expect(pool.trySubmit(() => {})).toBeUndefined();
+    expect(pool.stats().refused).toBe(2);
+    await clock.advance(400);
+    await expect(pool.trySubmit(() => 'room again')).resolves.toBe('room again');
+  });
+
+  it('sheds the least important for a more important job, and tells its owner', async () => {
+    const { clock, log, submit } = setup({ workers: 1, maxQueue: 1 });
+    void submit('runs', 10);
+    void submit('low', 10);
+    void submit('high', 10, { priority: 1 });
+    await clock.advance(20);
+    expect(log).toEqual([
+      'runs starts at 0',
+      'low SHED',
+      'runs ends at 10',
+      'high starts at 10',
+      'high ends at 20',
+    ]);
+  });
+
+  it('gives a job its context, and passes its error on whether it throws or rejects', async () => {
+    const { pool } = setup();
+    const ctx = { priority: 5 };
+    await expect(pool.execute((given) => given, ctx)).resolves.toBe(ctx);
+    const failure = new Error('own');
+    const throwing = (): never => {
+      throw failure;
+    };
+    await expect(pool.submit(throwing)).rejects.toBe(failure);
+    await expect(pool.submit(() => Promise.reject(failure))).rejects.toBe(failure);
+    expect(pool.stats()).toMatchObject({ running: 0, failed: 2, completed: 1 });
+  });
+
+  it('starts nothing before start(), nor after stop(), and loses nothing meanwhile', async () => {
+    const { clock, pool, log, submit } = setup({ autoStart: false });
+    void submit('a', 10);
+    await clock.advance(100);
+    expect(log).toEqual([]);
+    pool.start();
+    await clock.advance(5);
+    pool.stop();
+    void submit('b', 10, { cost: 2 });
+    await clock.advance(100);
+    expect(log).toEqual(['a starts at 100', 'a ends at 110']);
+    pool.start();
+    await clock.advance(10);
+    expect(log.at(-1)).toBe('b ends at 215');
+  });
+
+  it('drains without closing', async () => {
+    const { clock, pool, submit } = setup();
+    void ['a', 'b', 'c'].map((name) => submit(name, 10));
+    let drained = false;
+    void pool.drain().then(() => {
+      drained = true;
+    });
+    await clock.advance(19);
+    expect(drained).toBe(false);
+    await clock.advance(1);
+    expect(drained).toBe(true);
+    await expect(pool.submit(() => 1)).resolves.toBe(1);
+  });
+
+  it('closes gracefully: what was accepted is done, also if it was stopped', async () => {
+    const { clock, pool, log, submit } = setup({ workers: 1 });
+    void submit('a', 10);
+    void submit('b', 10);
+    pool.stop();
+    const { signal } = pool;
+    const closed = pool.close();
+    void submit('late', 10);
+    await clock.advance(20);
+    await closed;
+    expect(log.at(-1)).toBe('b ends at 20');
+    expect(log).toContain('late SHUTTING_DOWN');
+    expect(signal.aborted).toBe(false);
+  });
+
+  it('gives up at the deadline: every promise settles, running jobs are told, and their workers stay busy', async () => {
+    const { clock, pool, log, submit } = setup({ workers: 1 });
+    void submit('runs', 100);
+    void submit('waits', 10);
+    const { signal } = pool;
+    const closed = pool.close({ deadline: 50 });
+    await clock.advance(50);
+    await closed;
+    await clock.advance(0);
+    expect(log).toEqual(['runs starts at 0', 'waits SHUTTING_DOWN', 'runs SHUTTING_DOWN']);
+    expect(signal.aborted).toBe(true);
+    expect(pool.stats().running).toBe(1);
+    await clock.advance(50);
+    expect(pool.stats()).toMatchObject({ running: 0, completed: 1 });
+    await pool[Symbol.asyncDispose]();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('tells a full queue from one that has room again', async () => {
+    const { clock, pool, submit } = setup({ workers: 1, maxQueue: 2 });
+    const told: boolean[] = [];
+    pool.onSaturation((saturated) => told.push(saturated));
+    void ['a', 'b', 'c'].map((name) => submit(name, 10));
+    await clock.advance(30);
+    expect(told).toEqual([true, false]);
+  });
+
+  it('gives the loop back between jobs that compute', async () => {
+    const { clock, pool } = setup({ workers: 10 });
+    let started = 0;
+    const jobs = Array.from({ length: 10 }, () =>
+      pool.submit(() => {
+        started++;
+        clock.jumpTo(clock.now() + 2);
+      }),
+    );
+    expect(started).toBe(3);
+    await clock.advance(0);
+    await Promise.all(jobs);
+  });
+});
