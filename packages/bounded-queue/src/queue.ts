@@ -83,12 +83,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    *
    * Rejects with a `RejectedError` of code `QUEUE_FULL` (with the time in which the backlog drains, once the queue has
    * seen itself drain), `SHUTTING_DOWN`, `CANCELLED` or `DEADLINE_EXCEEDED`; with a `RangeError` if the cost is not
-   * above 0 or above `maxWeight`; with a `TypeError` if the item is `undefined`.
+   * above 0 or above `maxWeight`, or the priority is `NaN`; with a `TypeError` if the item is `undefined`.
    */
   async push(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
     const { name, maxWeight, maxWaitingProducers, clock } = this.#options;
     if (item === undefined) throw new TypeError('item must not be undefined');
-    const { cost = 1 } = ctx;
+    const { cost = 1, priority = 0 } = ctx;
+    if (Number.isNaN(priority)) throw new RangeError('priority must be a number, got NaN');
     if (!(cost > 0 && cost <= maxWeight)) {
       throw new RangeError(`cost must be above 0 and at most maxWeight = ${maxWeight}, got ${cost}`);
     }
@@ -247,7 +248,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const over = refusalAtEntry(ctx, clock, name);
     if (over !== undefined) return over.code;
     const { cost = 1, priority = 0 } = ctx;
-    if (!(cost > 0 && cost <= maxWeight)) return 'QUEUE_FULL';
+    if (!(cost > 0 && cost <= maxWeight) || Number.isNaN(priority)) return 'QUEUE_FULL';
     if (this.#handOver(item)) return undefined;
     if (!this.#makeRoom(priority, cost)) return 'QUEUE_FULL';
     const entry = new Entry(item, priority, cost, ctx);
@@ -336,7 +337,8 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   #drop(value: T | Entry<T>, refusal: RejectedError): void {
     this.#dropped++;
-    this.#options.onDrop?.(this.#leave(value), refusal);
+    const item = this.#leave(value);
+    this.#options.onDrop?.(item, refusal);
   }
 
   #refusal(code: RejectionCode): RejectedError {

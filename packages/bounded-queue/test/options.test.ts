@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { BoundedQueue, type BoundedQueueOptions, PriorityQueue } from '../src/index.ts';
+
+describe('options that make no sense', () => {
+  it.each<[BoundedQueueOptions<string>, RegExp]>([
+    [{ capacity: 0 }, /capacity must be an integer of at least 1, got 0/],
+    [{ capacity: Number.POSITIVE_INFINITY }, /capacity/],
+    [{ capacity: 1, maxWeight: 0 }, /maxWeight must be a finite number above 0/],
+    [{ capacity: 1, maxWaitingProducers: -1 }, /maxWaitingProducers must be an integer of at least 0/],
+    [{ capacity: 1, maxWaitingTakers: 0 }, /maxWaitingTakers must be an integer of at least 1/],
+    [{ capacity: 1, highWater: 1.5 }, /highWater must be a number from 0 to 1/],
+    [{ capacity: 1, highWater: 0.5, lowWater: 0.5 }, /lowWater must be below highWater = 0.5, got 0.5/],
+    [
+      { capacity: 1, overflow: 'drop' as never },
+      /overflow must be one of "refuse", "drop-oldest", got "drop"/,
+    ],
+    [{ capacity: 1, onDrop: true as never }, /onDrop must be a function/],
+    [{ capacity: 1, name: '' }, /name/],
+    [{ capacity: 1, clock: {} as never }, /clock/],
+    [undefined as never, /options must be an object/],
+  ])('%j', (options, message) => expect(() => new BoundedQueue(options)).toThrow(message));
+
+  it('are refused by the other queue too', () => {
+    expect(() => new PriorityQueue({ capacity: -1 })).toThrow(/capacity/);
+  });
+});
