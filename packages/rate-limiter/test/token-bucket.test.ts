@@ -1,46 +1,258 @@
 import { isRejected } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
-import { TokenBucket } from '../src/index.ts';
+import { TokenBucket, type TokenBucketOptions } from '../src/index.ts';
+
+function bucketOf(options: TokenBucketOptions, startMs = 0): { clock: VirtualClock; bucket: TokenBucket } {
+  const clock = new VirtualClock(startMs);
+  return { clock, bucket: new TokenBucket({ clock, ...options }) };
+}
 
 describe('TokenBucket', () => {
   it('admits the burst at once and then the rate, exactly', () => {
-    const clock = new VirtualClock(12_345.678);
-    const bucket = new TokenBucket({ rate: 10, burst: 3, clock });
+    const { clock, bucket } = bucketOf({ rate: 10, burst: 3 }, 12_345.678);
     expect([1, 2, 3, 4].map(() => bucket.tryAcquire())).toEqual([true, true, true, false]);
     const retryAfterMs = bucket.retryAfterMs();
     expect(retryAfterMs).toBeCloseTo(100, 9);
-    clock.advanceSync(retryAfterMs - 1e-6);
-    expect(bucket.tryAcquire(), `at ${clock.now()}`).toBe(false);
+    expect(bucket.check(1, 12_345.678 + retryAfterMs - 1e-6)).toBe(false);
     clock.jumpTo(12_345.678 + retryAfterMs);
     expect(bucket.tryAcquire(), `at ${clock.now()}`).toBe(true);
     expect(bucket.tryAcquire(), `again at ${clock.now()}`).toBe(false);
   });
 
-  it('admits waiters in order, and nobody overtakes them', async () => {
-    const clock = new VirtualClock();
-    const bucket = new TokenBucket({ rate: 10, burst: 1, clock });
+  it.each([
+    [3, 3],
+    [7, 7],
+    [0.1, 5],
+    [10_000, 10_000],
+    [1e6, 1000],
+  ])('admits the whole burst at a rate of %d that has no round interval', (rate, burst) => {
+    for (const start of [0, 1e6 / 3, 1.7e12]) {
+      const { bucket } = bucketOf({ rate, burst }, start);
+      for (let i = 0; i < burst; i++)
+        expect(bucket.tryAcquire(), `${i} of ${burst} from ${start}`).toBe(true);
+      expect(bucket.tryAcquire()).toBe(false);
+      expect(bucket.remaining()).toBe(0);
+    }
+  });
+
+  it('has one interval of its rate as its burst unless told otherwise, at least 1', () => {
+    expect(bucketOf({ rate: 10 }).bucket.remaining()).toBe(10);
+    expect(bucketOf({ rate: 1000, intervalMs: 3_600_000 }).bucket.remaining()).toBe(1000);
+    expect(bucketOf({ rate: 0.2 }).bucket.remaining()).toBe(1);
+  });
+
+  it('takes fractions, and a cost of 0 takes nothing', () => {
+    const { bucket } = bucketOf({ rate: 1, burst: 2 });
+    expect(bucket.tryAcquire(1.25)).toBe(true);
+    expect(bucket.remaining()).toBe(0.75);
+    expect(bucket.tryAcquire(0.8)).toBe(false);
+    expect(bucket.tryAcquire(0.75)).toBe(true);
+    expect(bucket.tryAcquire(0)).toBe(true);
+    expect(bucket.retryAfterMs(0.5)).toBe(500);
+  });
+
+  it('tells never from not yet, and takes nothing for what is no cost', () => {
+    const { bucket } = bucketOf({ rate: 1, burst: 2 });
+    for (const cost of [2.5, Number.POSITIVE_INFINITY, -1, Number.NaN]) {
+      expect(bucket.tryAcquire(cost), `${cost}`).toBe(false);
+      expect(bucket.check(cost), `${cost}`).toBe(false);
+      expect(bucket.retryAfterMs(cost), `${cost}`).toBe(Number.POSITIVE_INFINITY);
+    }
+    expect(bucket.remaining()).toBe(2);
+    expect(bucket.maxCost).toBe(2);
+    bucket.tryAcquire(2);
+    expect(bucket.retryAfterMs(2)).toBe(2000);
+  });
+
+  it('refuses at a time that is no number', () => {
+    const { bucket } = bucketOf({ rate: 1, burst: 1 });
+    bucket.tryAcquire();
+    expect(bucket.tryAcquire(1, Number.NaN)).toBe(false);
+    expect(bucket.retryAfterMs()).toBe(1000);
+  });
+
+  it('checks without taking', () => {
+    const { bucket } = bucketOf({ rate: 1, burst: 1 });
+    for (let i = 0; i < 5; i++) expect(bucket.check()).toBe(true);
     expect(bucket.tryAcquire()).toBe(true);
-    const order: string[] = [];
-    for (const name of ['first', 'second'])
-      bucket.acquire().then(() => order.push(`${name} at ${clock.now()}`));
-    await clock.advance(0);
+    expect(bucket.check()).toBe(false);
+    expect(bucket.stats()).toMatchObject({ admitted: 1, refused: 0 });
+  });
+
+  it('never refuses at an infinite rate, whatever the cost', async () => {
+    const { bucket } = bucketOf({ rate: Number.POSITIVE_INFINITY, burst: 1 });
+    for (let i = 0; i < 100; i++) expect(bucket.tryAcquire(1e9)).toBe(true);
+    expect(bucket.remaining()).toBe(Number.POSITIVE_INFINITY);
+    expect(bucket.retryAfterMs(5)).toBe(0);
+    await bucket.acquire({ cost: 1e9 });
+    bucket.block(100);
     expect(bucket.tryAcquire()).toBe(false);
-    expect(bucket.retryAfterMs()).toBe(300);
-    expect(clock.pendingTimers).toBe(1);
-    await clock.advance(1000);
-    expect(order).toEqual(['first at 100', 'second at 200']);
+    expect(bucket.retryAfterMs()).toBe(100);
+  });
+
+  it('gives the burst once at rate 0, and never again', async () => {
+    const { clock, bucket } = bucketOf({ rate: 0, burst: 3 });
+    expect(bucket.tryAcquire(2)).toBe(true);
+    clock.advanceSync(1e12);
+    expect(bucket.remaining()).toBe(1);
+    expect(bucket.tryAcquire(2)).toBe(false);
+    expect(bucket.retryAfterMs(2)).toBe(Number.POSITIVE_INFINITY);
+    expect(bucket.tryAcquire()).toBe(true);
+    const refusal = await bucket.acquire().catch((error) => error);
+    expect(isRejected(refusal, 'RATE_LIMITED')).toBe(true);
+    expect(refusal.retryAfterMs).toBeUndefined();
+    bucket.refund(1);
+    expect(bucket.tryAcquire()).toBe(true);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses at once when the wait would pass the deadline', async () => {
-    const clock = new VirtualClock();
-    const bucket = new TokenBucket({ rate: 10, burst: 1, clock });
+  it('gives back what was not used, and never more than full', () => {
+    const { clock, bucket } = bucketOf({ rate: 1, burst: 5 });
+    bucket.tryAcquire(4);
+    bucket.refund(3);
+    expect(bucket.remaining()).toBe(4);
+    bucket.refund(100);
+    expect(bucket.remaining()).toBe(5);
+    bucket.tryAcquire(1);
+    clock.advanceSync(10_000);
+    bucket.refund(1);
+    expect(bucket.remaining()).toBe(5);
+    for (let i = 0; i < 5; i++) expect(bucket.tryAcquire()).toBe(true);
+    expect(bucket.tryAcquire()).toBe(false);
+  });
+
+  it('punishes with a penalty, which may exceed the burst, and with a block', () => {
+    const { clock, bucket } = bucketOf({ rate: 1, burst: 5 });
+    bucket.penalty(8);
+    expect(bucket.remaining()).toBe(0);
+    expect(bucket.retryAfterMs()).toBe(4000);
+    bucket.reset();
+    expect(bucket.remaining()).toBe(5);
+    bucket.block(60_000);
+    expect(bucket.retryAfterMs(0.001)).toBeCloseTo(60_001, 6);
+    clock.advanceSync(60_000);
+    expect(bucket.remaining()).toBe(0);
+    clock.advanceSync(1000);
+    expect(bucket.tryAcquire()).toBe(true);
+    expect(bucket.tryAcquire()).toBe(false);
+    for (const act of [() => bucket.penalty(-1), () => bucket.refund(-1), () => bucket.block(Number.NaN)]) {
+      expect(act).toThrow(RangeError);
+    }
+  });
+
+  it('lets everything pass in shadow mode, and counts what it would have refused', async () => {
+    const { bucket } = bucketOf({ rate: 1, burst: 2, shadow: true });
+    for (let i = 0; i < 5; i++) expect(bucket.tryAcquire()).toBe(true);
+    expect(bucket.check()).toBe(true);
+    expect(bucket.retryAfterMs()).toBe(0);
     await bucket.acquire();
-    const refusal = await bucket.acquire({ deadline: 100 }).catch((error) => error);
-    expect(isRejected(refusal, 'DEADLINE_EXCEEDED')).toBe(true);
-    expect(refusal.retryAfterMs).toBe(100);
-    await expect(bucket.acquire({ cost: 2 })).rejects.toThrow(RangeError);
+    await bucket.acquire({ cost: 100 });
+    expect(bucket.stats()).toMatchObject({ admitted: 2, refused: 0, shadowed: 5, remaining: 0, waiting: 0 });
+    await bucket.close();
+    expect(bucket.tryAcquire()).toBe(false);
+  });
+
+  it('survives as a snapshot', () => {
+    const { clock, bucket } = bucketOf({ rate: 2, burst: 10 });
+    bucket.tryAcquire(9);
+    clock.advanceSync(500);
+    const snapshot = JSON.parse(JSON.stringify(bucket.snapshot()));
+    expect(snapshot).toEqual({ spent: 8 });
+    const { bucket: next } = bucketOf({ rate: 2, burst: 10 }, 777);
+    next.restore(snapshot);
+    expect(next.remaining()).toBe(2);
+    next.restore(snapshot, 1500);
+    expect(next.remaining()).toBe(5);
+    next.restore(snapshot, 1e9);
+    expect(next.remaining()).toBe(10);
+    expect(() => next.restore({ spent: -1 })).toThrow(RangeError);
+    expect(() => next.restore({ spent: Number.NaN })).toThrow(RangeError);
+    expect(() => next.restore(snapshot, -1)).toThrow(RangeError);
+  });
+});
+
+describe('TokenBucket.setLimit', () => {
+  it('keeps what was spent, in tokens: neither a new rate nor a new burst fills the bucket', () => {
+    const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
+    bucket.tryAcquire(10);
+    bucket.setLimit({ rate: 1 });
+    expect(bucket.remaining()).toBe(0);
+    expect(bucket.retryAfterMs()).toBe(1000);
+    bucket.setLimit({ rate: 100, burst: 50 });
+    expect(bucket.remaining()).toBe(40);
+    bucket.setLimit({ burst: 5 });
+    expect(bucket.remaining()).toBe(0);
+    expect(bucket.retryAfterMs()).toBeCloseTo(60, 9);
+    clock.advanceSync(60);
+    expect(bucket.tryAcquire()).toBe(true);
+    expect(bucket.stats()).toMatchObject({ rate: 100, intervalMs: 1000, burst: 5 });
+  });
+
+  it('stops time at rate 0 and starts it again', () => {
+    const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
+    bucket.tryAcquire(10);
+    clock.advanceSync(500);
+    bucket.setLimit({ rate: 0 });
+    clock.advanceSync(1e9);
+    expect(bucket.remaining()).toBe(5);
+    bucket.setLimit({ rate: 10 });
+    expect(bucket.remaining()).toBe(5);
+    clock.advanceSync(100);
+    expect(bucket.remaining()).toBe(6);
+  });
+
+  it('goes to an infinite rate and back', () => {
+    const { bucket } = bucketOf({ rate: 10, burst: 10 });
+    bucket.setLimit({ rate: Number.POSITIVE_INFINITY });
+    expect(bucket.tryAcquire(1000)).toBe(true);
+    bucket.setLimit({ rate: 4 });
+    expect(bucket.remaining()).toBe(4);
+    bucket.setLimit({ rate: Number.POSITIVE_INFINITY });
+    bucket.setLimit({ rate: 4, burst: 2 });
+    expect(bucket.remaining()).toBe(2);
+  });
+
+  it('changes nothing if it is wrong', () => {
+    const { bucket } = bucketOf({ rate: 10, burst: 10 });
+    expect(() => bucket.setLimit({ rate: 5, burst: 0 })).toThrow(/burst/);
+    expect(() => bucket.setLimit({ rate: -1 })).toThrow(/rate/);
+    expect(bucket.stats()).toMatchObject({ rate: 10, burst: 10 });
+  });
+
+  it('serves waiters at once when it gets faster, and later when it gets slower', async () => {
+    const { clock, bucket } = bucketOf({ rate: 1, burst: 1 });
+    bucket.tryAcquire();
+    const served: number[] = [];
+    for (let i = 0; i < 3; i++) bucket.acquire().then(() => served.push(clock.now()));
+    await clock.advance(500);
+    bucket.setLimit({ rate: 10 });
+    await clock.advance(50);
+    expect(served).toEqual([550]);
+    bucket.setLimit({ rate: 0.1 });
+    await clock.advance(9_999);
+    expect(served).toEqual([550]);
+    await clock.advance(1);
+    expect(served).toEqual([550, 10_550]);
+    bucket.setLimit({ rate: 0 });
+    await clock.advance(1e9);
+    expect(served).toHaveLength(2);
+    expect(clock.pendingTimers).toBe(0);
+    bucket.setLimit({ rate: 1000 });
+    await clock.advance(1);
+    expect(served).toHaveLength(3);
+  });
+
+  it('refuses waiters whose cost has become impossible, and serves those behind them', async () => {
+    const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
+    bucket.tryAcquire(10);
+    const large = bucket.acquire({ cost: 8 });
+    const small = bucket.acquire({ cost: 1 });
+    bucket.setLimit({ burst: 5 });
+    await expect(large).rejects.toThrow(RangeError);
+    await clock.advance(600);
+    await small;
+    expect(bucket.stats()).toMatchObject({ waiting: 0, left: 1 });
     expect(clock.pendingTimers).toBe(0);
   });
 });

@@ -1,0 +1,57 @@
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { PerClientRateLimiter } from '../src/index.ts';
+
+describe('a flood of strangers', () => {
+  const flooded = (
+    strangers: number,
+    maxClients: number,
+  ): { clock: VirtualClock; limiter: PerClientRateLimiter } => {
+    const clock = new VirtualClock();
+    const limiter = new PerClientRateLimiter({ rate: 1, burst: 10, maxClients, clock });
+    limiter.tryAcquire('busy', 10);
+    limiter.block('banned', 3_600_000);
+    for (let i = 0; i < strangers; i++) {
+      if (i % 100 === 0) clock.advanceSync(1);
+      limiter.tryAcquire(`stranger ${i}`);
+    }
+    return { clock, limiter };
+  };
+
+  it('does not push out who is banned, and refreshes nobody who is limited', () => {
+    const { clock, limiter } = flooded(100_000, 100);
+    expect(clock.now()).toBe(1000);
+    expect(limiter.retryAfterMs('busy', 2)).toBeGreaterThanOrEqual(1000);
+    expect(limiter.retryAfterMs('banned')).toBeCloseTo(3_600_000, 6);
+    clock.jumpTo(3_600_999);
+    expect(limiter.tryAcquire('banned')).toBe(false);
+    clock.jumpTo(3_601_000);
+    expect(limiter.tryAcquire('banned')).toBe(true);
+    expect(limiter.tryAcquire('banned')).toBe(false);
+  });
+
+  it('keeps newcomers waiting no longer than a bucket takes to fill, and never for what a banned client did', () => {
+    const { limiter } = flooded(100_000, 100);
+    for (let i = 0; i < 1000; i++) {
+      expect(limiter.retryAfterMs(`newcomer ${i}`, 10)).toBeLessThanOrEqual(10_000);
+    }
+  });
+
+  it('is over when it is over: once the strangers are back to full, newcomers have their own allowance', () => {
+    const { clock, limiter } = flooded(100_000, 100);
+    clock.advanceSync(10_000);
+    for (let i = 0; i < 90; i++) expect(limiter.tryAcquire(`newcomer ${i}`, 10), `newcomer ${i}`).toBe(true);
+    for (let i = 0; i < 90; i++)
+      expect(limiter.tryAcquire(`newcomer ${i}`, 0.5), `newcomer ${i}`).toBe(false);
+  });
+
+  it('finds room for every one of as many clients as were promised', () => {
+    const clock = new VirtualClock();
+    const limiter = new PerClientRateLimiter({ rate: 1, burst: 2, maxClients: 100_000, clock });
+    for (let i = 0; i < 100_000; i++) limiter.tryAcquire(`client ${i}`);
+    expect(limiter.stats().clients).toBeGreaterThanOrEqual(99_990);
+    let own = 0;
+    for (let i = 0; i < 100_000; i++) if (limiter.remaining(`client ${i}`) === 1) own++;
+    expect(own).toBeGreaterThanOrEqual(99_990);
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { PerClientRateLimiter } from '../src/index.ts';
+
+const MEGABYTE = 2 ** 20;
+
+function residentBytes(): number {
+  for (let i = 0; i < 3; i++) globalThis.gc?.();
+  return process.memoryUsage().rss;
+}
+
+describe('memory', () => {
+  it('is at most 24 bytes a client at a million clients, with tiers too, and known from the start', () => {
+    const tiers = { free: { rate: 1 }, pro: { rate: 10 }, staff: { rate: 100 } };
+    const limiter = new PerClientRateLimiter({ rate: 1, maxClients: 1_000_000, tiers, tierOf: () => 'pro' });
+    expect(limiter.stats().bytes / 1_000_000).toBeLessThanOrEqual(24);
+  });
+
+  it('stays within 40 MB of where it was after a million hostile keys, admitted and refused', () => {
+    const flood = (limiter: PerClientRateLimiter, keys: number): void => {
+      for (let i = 0; i < keys; i++) {
+        limiter.tryAcquire(`${i} hostile`);
+        limiter.tryAcquire(`${i} hostile`);
+        if (i % 10_000 === 0) limiter.tryAcquire('x'.repeat(MEGABYTE) + i, 2);
+      }
+    };
+    // The engine's own share first: compiled code and the young generation at its full size.
+    flood(new PerClientRateLimiter({ rate: 1e-3, burst: 1, maxClients: 1000 }), 200_000);
+    const before = residentBytes();
+    const limiter = new PerClientRateLimiter({ rate: 1e-3, burst: 1, maxClients: 1_000_000 });
+    flood(limiter, 1_000_000);
+    const grown = residentBytes() - before;
+    expect(limiter.stats().clients).toBeGreaterThan(999_000);
+    expect(limiter.stats().refused).toBeGreaterThan(999_000);
+    expect(grown / MEGABYTE).toBeLessThan(40);
+  }, 30_000);
+});

@@ -1,0 +1,141 @@
+import { settle, VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { LeakyBucketShaper, type LeakyBucketShaperOptions } from '../src/index.ts';
+
+function shaperOf(options: Partial<LeakyBucketShaperOptions> = {}) {
+  const clock = new VirtualClock();
+  const shaper = new LeakyBucketShaper({ rate: 10, capacity: 100, clock, name: 'mail', ...options });
+  const left: string[] = [];
+  const send = (name: string, cost = 1, signal?: AbortSignal) =>
+    shaper.acquire({ cost, signal }).then(
+      () => left.push(`${name} at ${clock.now()}`),
+      (refusal) => left.push(`${name}: ${refusal.code}`),
+    );
+  return { clock, shaper, left, send };
+}
+
+describe('LeakyBucketShaper', () => {
+  it('lets one call leave after the other, at the rate', async () => {
+    const { clock, left, send } = shaperOf();
+    for (const name of ['a', 'b', 'c']) send(name);
+    await clock.advance(150);
+    send('d');
+    await clock.advance(1000);
+    expect(left).toEqual(['a at 0', 'b at 100', 'c at 200', 'd at 300']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('saves nothing while nobody comes', async () => {
+    const { clock, left, send } = shaperOf();
+    await clock.advance(10_000);
+    for (const name of ['a', 'b']) send(name);
+    await clock.advance(1000);
+    expect(left).toEqual(['a at 10000', 'b at 10100']);
+  });
+
+  it('keeps the next one waiting by the weight of the one that left', async () => {
+    const { clock, left, send } = shaperOf();
+    send('heavy', 30);
+    send('light', 0.5);
+    send('next');
+    await clock.advance(10_000);
+    expect(left).toEqual(['heavy at 0', 'light at 3000', 'next at 3050']);
+  });
+
+  it('shortens the wait of everyone behind one who leaves', async () => {
+    const { clock, shaper, left, send } = shaperOf();
+    const controller = new AbortController();
+    send('a');
+    send('heavy', 30, controller.signal);
+    send('b');
+    await clock.advance(50);
+    expect(shaper.retryAfterMs()).toBe(3150);
+    controller.abort();
+    expect(shaper.retryAfterMs()).toBe(150);
+    await clock.advance(1000);
+    expect(left).toEqual(['a at 0', 'heavy: CANCELLED', 'b at 100']);
+  });
+
+  it('refuses what does not fit any more, and says when it will', async () => {
+    const { clock, shaper, send } = shaperOf({ capacity: 4 });
+    send('leaves at once');
+    for (const cost of [1, 2, 1]) send('waits', cost);
+    const refusal = await shaper.acquire({ cost: 2 }).catch((error) => error);
+    expect(refusal).toMatchObject({ code: 'QUEUE_FULL', limiter: 'mail', retryAfterMs: 200 });
+    await clock.advance(199);
+    expect(await shaper.acquire({ cost: 2 }).catch((error) => error)).toMatchObject({ retryAfterMs: 1 });
+    await clock.advance(1);
+    expect(shaper.stats()).toMatchObject({ waitingCost: 1, capacity: 4 });
+    const accepted = shaper.acquire({ cost: 2 });
+    await clock.advance(10_000);
+    await accepted;
+  });
+
+  it('bounds the number of waiters too, as their costs may be tiny', async () => {
+    const { shaper, send } = shaperOf({ maxWaiters: 3 });
+    for (let i = 0; i < 4; i++) send(`${i}`, 1e-9);
+    expect(await shaper.acquire({ cost: 1e-9 }).catch((error) => error)).toMatchObject({
+      code: 'QUEUE_FULL',
+    });
+    expect(await shaper.acquire({ cost: 0 }).catch((error) => error)).toMatchObject({ code: 'QUEUE_FULL' });
+  });
+
+  it('refuses at once who could not leave before its deadline', async () => {
+    const { clock, shaper, send } = shaperOf();
+    send('a');
+    send('b');
+    const refusal = await shaper.acquire({ deadline: 200 }).catch((error) => error);
+    expect(refusal).toMatchObject({ code: 'DEADLINE_EXCEEDED', retryAfterMs: 200 });
+    await clock.advance(1000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('lets tryAcquire pass only when nobody waits and it may leave now', async () => {
+    const { clock, shaper, send } = shaperOf();
+    expect(shaper.tryAcquire()).toBe(true);
+    expect(shaper.tryAcquire()).toBe(false);
+    send('waits');
+    await clock.advance(100);
+    expect(shaper.tryAcquire()).toBe(false);
+    await clock.advance(100);
+    expect(shaper.tryAcquire()).toBe(true);
+    expect(shaper.tryAcquire(101)).toBe(false);
+    await expect(shaper.acquire({ cost: 101 })).rejects.toThrow(RangeError);
+    expect(shaper.maxCost).toBe(100);
+  });
+
+  it('makes up for lost time by at most the burst', async () => {
+    const { clock, left, send } = shaperOf({ burst: 2 });
+    await clock.advance(10_000);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) send(name);
+    await clock.advance(1000);
+    expect(left).toEqual(['a at 10000', 'b at 10000', 'c at 10000', 'd at 10100', 'e at 10200']);
+  });
+
+  it('lets the next one leave earlier after a refund', async () => {
+    const { shaper, left, send } = shaperOf();
+    send('a', 5);
+    send('b');
+    shaper.refund(5);
+    await settle();
+    expect(left).toEqual(['a at 0', 'b at 0']);
+  });
+
+  it('releases without end at an infinite rate', async () => {
+    const { left, send } = shaperOf({ rate: Number.POSITIVE_INFINITY });
+    for (let i = 0; i < 5; i++) send(`${i}`, 50);
+    await settle();
+    expect(left).toHaveLength(5);
+  });
+
+  it('drains on close and refuses the rest at the deadline', async () => {
+    const { clock, shaper, left, send } = shaperOf();
+    for (const name of ['a', 'b', 'c']) send(name);
+    await settle();
+    const closed = shaper.close({ deadline: 150 });
+    await clock.advance(150);
+    await closed;
+    expect(left).toEqual(['a at 0', 'b at 100', 'c: SHUTTING_DOWN']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});

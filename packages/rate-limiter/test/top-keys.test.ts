@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PerClientRateLimiter } from '../src/index.ts';
+import { KeyHash } from '../src/key-hash.ts';
+import { TopKeys } from '../src/top-keys.ts';
+
+const hash = new KeyHash(1, 2);
+
+function add(top: TopKeys, key: string): void {
+  hash.hash(key);
+  top.add(key, hash.low, hash.high);
+}
+
+describe('TopKeys', () => {
+  it('counts exactly while there are no more keys than counters', () => {
+    const top = new TopKeys(3);
+    for (const key of ['b', 'a', 'b', '__proto__', 'b', 'a']) add(top, key);
+    expect(top.top()).toEqual([
+      { key: 'b', count: 3, excess: 0 },
+      { key: 'a', count: 2, excess: 0 },
+      { key: '__proto__', count: 1, excess: 0 },
+    ]);
+  });
+
+  it('never misses a key that has more than its share, and says by how much a count may be too high', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(30), { maxLength: 500 }),
+        fc.integer({ min: 1, max: 12 }),
+        (keys, counters) => {
+          const top = new TopKeys(counters);
+          const truth = new Map<string, number>();
+          for (const n of keys) {
+            // Some are common, most are not.
+            const key = `${n > 20 ? n % 3 : n}`;
+            add(top, key);
+            truth.set(key, (truth.get(key) ?? 0) + 1);
+          }
+          const found = top.top();
+          expect(found.length).toBeLessThanOrEqual(counters);
+          for (const { key, count, excess } of found) {
+            const occurred = truth.get(key) ?? 0;
+            expect(count).toBeGreaterThanOrEqual(occurred);
+            expect(count - excess).toBeLessThanOrEqual(occurred);
+          }
+          for (const [key, occurred] of truth) {
+            if (occurred > keys.length / counters) expect(found.map((entry) => entry.key)).toContain(key);
+          }
+        },
+      ),
+    );
+  });
+
+  it('keeps no more than the beginning of a long key', () => {
+    const top = new TopKeys(2);
+    add(top, `${'k'.repeat(64)}${'x'.repeat(2 ** 20)}`);
+    expect(top.top()[0]?.key).toBe(`${'k'.repeat(64)}…`);
+  });
+
+  it('names in stats() who is refused most, among a hundred thousand others', () => {
+    const limiter = new PerClientRateLimiter({ rate: 1e-6, burst: 1 });
+    for (let i = 0; i < 100_000; i++) {
+      limiter.tryAcquire(`stranger ${i}`);
+      if (i % 2 === 0) limiter.tryAcquire(`stranger ${i}`);
+      if (i % 4 === 0) limiter.tryAcquire('worst');
+      if (i % 8 === 0) limiter.tryAcquire('second worst');
+    }
+    const { offenders } = limiter.stats();
+    expect(offenders).toHaveLength(16);
+    expect(offenders.slice(0, 2).map(({ key }) => key)).toEqual(['worst', 'second worst']);
+    expect(new PerClientRateLimiter({ rate: 1, offenders: 0 }).stats().offenders).toEqual([]);
+  });
+});

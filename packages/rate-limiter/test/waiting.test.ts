@@ -1,0 +1,300 @@
+import { isRejected } from '@bp/core';
+import { settle, VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { TokenBucket } from '../src/index.ts';
+
+/** A bucket of one token that is empty: everybody has to wait. */
+function empty(options: { rate?: number; burst?: number; maxWaiters?: number } = {}) {
+  const clock = new VirtualClock();
+  const bucket = new TokenBucket({ rate: 10, burst: 1, clock, name: 'orders', ...options });
+  bucket.penalty(bucket.maxCost);
+  return { clock, bucket };
+}
+
+const refusalOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.fail('was admitted'),
+    (error) => error,
+  );
+
+describe('waiting for tokens', () => {
+  it('goes in order of arrival, a large one not overtaken by small ones behind it, with one timer for all', async () => {
+    const { clock, bucket } = empty({ burst: 4 });
+    const served: string[] = [];
+    for (const [name, cost] of [
+      ['a', 1],
+      ['large', 4],
+      ['b', 1],
+      ['c', 0.5],
+    ] as const) {
+      bucket.acquire({ cost }).then(() => served.push(`${name} at ${clock.now()}`));
+    }
+    await settle();
+    expect(clock.pendingTimers).toBe(1);
+    expect(bucket.stats().waiting).toBe(4);
+    await clock.advance(10_000);
+    expect(served).toEqual(['a at 100', 'large at 500', 'b at 600', 'c at 650']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('lets nobody barge in: while somebody waits, tryAcquire refuses even what is there', async () => {
+    const { clock, bucket } = empty({ burst: 5 });
+    const waiter = bucket.acquire({ cost: 5 });
+    await clock.advance(300);
+    expect(bucket.remaining()).toBe(3);
+    expect(bucket.tryAcquire(1)).toBe(false);
+    expect(bucket.check(1)).toBe(false);
+    expect(bucket.retryAfterMs(1)).toBe(300);
+    await clock.advance(200);
+    await waiter;
+    expect(bucket.tryAcquire(1)).toBe(false);
+    await clock.advance(100);
+    expect(bucket.tryAcquire(1)).toBe(true);
+  });
+
+  it('serves whose time has come before a newcomer, even if the timer is late', () => {
+    const { clock, bucket } = empty({ burst: 2 });
+    let served = false;
+    bucket.acquire().then(() => (served = true));
+    clock.jumpTo(100);
+    expect(bucket.tryAcquire()).toBe(false);
+    expect(bucket.stats()).toMatchObject({ waiting: 0, admitted: 1 });
+    clock.jumpTo(200);
+    expect(bucket.tryAcquire()).toBe(true);
+    return settle().then(() => expect(served).toBe(true));
+  });
+
+  it('refuses at once when the wait would not end before the deadline, counting those ahead', async () => {
+    const { clock, bucket } = empty();
+    const first = bucket.acquire({ deadline: 101 });
+    const refusal = await refusalOf(bucket.acquire({ deadline: 200 }));
+    expect(refusal).toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'orders', retryAfterMs: 200 });
+    const second = bucket.acquire({ deadline: 201 });
+    await clock.advance(200);
+    await Promise.all([first, second]);
+    expect(clock.pendingTimers).toBe(0);
+    expect(bucket.stats()).toMatchObject({ admitted: 2, refused: 1, left: 0 });
+  });
+
+  it('refuses a call that is over before it begins, without taking anything', async () => {
+    const clock = new VirtualClock(50);
+    const bucket = new TokenBucket({ rate: 10, burst: 1, clock });
+    const reason = new Error('gone');
+    const cancelled = await refusalOf(bucket.acquire({ signal: AbortSignal.abort(reason) }));
+    expect(cancelled).toMatchObject({ code: 'CANCELLED', cause: reason });
+    expect(await refusalOf(bucket.acquire({ deadline: 50 }))).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const doneReason = 'hung up';
+    expect(await refusalOf(bucket.acquire({ onDone: () => () => {}, doneReason }))).toMatchObject({
+      code: 'CANCELLED',
+      cause: doneReason,
+    });
+    expect(bucket.remaining()).toBe(1);
+  });
+
+  it('frees the place of a waiter that is cancelled at once, tells it why, and those behind it wait less', async () => {
+    const { clock, bucket } = empty({ burst: 2, maxWaiters: 2 });
+    const controller = new AbortController();
+    const first = refusalOf(bucket.acquire({ cost: 2, signal: controller.signal }));
+    let servedAt = Number.NaN;
+    bucket.acquire().then(() => (servedAt = clock.now()));
+    expect(await refusalOf(bucket.acquire())).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 400 });
+    await clock.advance(50);
+    controller.abort('changed my mind');
+    expect(await first).toMatchObject({ code: 'CANCELLED', cause: 'changed my mind' });
+    expect(bucket.stats()).toMatchObject({ waiting: 1, left: 1 });
+    await clock.advance(50);
+    expect(servedAt).toBe(100);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('keeps the order and the timer when one leaves from the middle or from the end', async () => {
+    const { clock, bucket } = empty();
+    const served: number[] = [];
+    const controllers = [0, 1, 2, 3].map((i) => {
+      const controller = new AbortController();
+      bucket.acquire({ signal: controller.signal }).then(
+        () => served.push(i),
+        () => {},
+      );
+      return controller;
+    });
+    controllers[1]?.abort();
+    controllers[3]?.abort();
+    bucket.acquire().then(() => served.push(4));
+    await clock.advance(300);
+    expect(served).toEqual([0, 2, 4]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('tells a waiter whose deadline passes after all, because a penalty came in between', async () => {
+    const { clock, bucket } = empty();
+    const waiter = refusalOf(bucket.acquire({ deadline: 150 }));
+    bucket.penalty(10);
+    await clock.advance(150);
+    expect(await waiter).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(bucket.stats().waiting).toBe(0);
+    await clock.advance(10_000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('understands a context that ends by onDone, and removes its listener', async () => {
+    const { clock, bucket } = empty();
+    const listeners = new Set<(reason: unknown) => void>();
+    const onDone = (listener: (reason: unknown) => void) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    };
+    const cancelled = refusalOf(bucket.acquire({ onDone }));
+    const served = bucket.acquire({ onDone });
+    expect(listeners.size).toBe(2);
+    [...listeners][0]?.('enough');
+    expect(await cancelled).toMatchObject({ code: 'CANCELLED', cause: 'enough' });
+    await clock.advance(100);
+    await served;
+    expect(listeners.size).toBe(0);
+  });
+
+  it('survives a context that ends in the moment it is watched', async () => {
+    const { clock, bucket } = empty();
+    let removed = false;
+    const onDone = (listener: (reason: unknown) => void) => {
+      listener('already over');
+      return () => {
+        removed = true;
+      };
+    };
+    expect(await refusalOf(bucket.acquire({ onDone }))).toMatchObject({ code: 'CANCELLED' });
+    expect(removed).toBe(true);
+    expect(bucket.stats()).toMatchObject({ waiting: 0, left: 1 });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('refuses at once where nobody may wait, and says when to come back', async () => {
+    const { bucket } = empty({ maxWaiters: 0 });
+    expect(await refusalOf(bucket.acquire())).toMatchObject({
+      code: 'RATE_LIMITED',
+      limiter: 'orders',
+      retryAfterMs: 100,
+    });
+  });
+
+  it('rejects with a RangeError what could never be admitted', async () => {
+    const { clock, bucket } = empty();
+    for (const cost of [2, -1, Number.NaN])
+      await expect(bucket.acquire({ cost })).rejects.toThrow(RangeError);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('serves waiters at once after a refund and after a reset', async () => {
+    const { bucket } = empty();
+    const first = bucket.acquire();
+    const second = bucket.acquire();
+    bucket.refund(1);
+    await first;
+    bucket.reset();
+    await second;
+    expect(bucket.stats().waiting).toBe(0);
+  });
+
+  it('waits longer than a platform timer can: a month and more', async () => {
+    const clock = new VirtualClock();
+    const bucket = new TokenBucket({ rate: 1, intervalMs: 90 * 86_400_000, clock });
+    bucket.tryAcquire();
+    let served = false;
+    bucket.acquire().then(() => (served = true));
+    await clock.advance(90 * 86_400_000 - 1);
+    expect(served).toBe(false);
+    await clock.advance(1);
+    expect(served).toBe(true);
+  });
+});
+
+describe('execute', () => {
+  it('runs the function with its context once admitted, and passes its result and errors', async () => {
+    const { clock, bucket } = empty();
+    const ctx = { cost: 1, deadline: 1000 };
+    const result = bucket.execute((inner) => (inner === ctx ? 'mine' : 'not mine'), ctx);
+    const failure = new Error('of the caller');
+    const failed = refusalOf(
+      bucket.execute(() => {
+        throw failure;
+      }),
+    );
+    await clock.advance(200);
+    expect(await result).toBe('mine');
+    expect(await failed).toBe(failure);
+  });
+
+  it('never starts what was refused or cancelled', async () => {
+    const { clock, bucket } = empty({ maxWaiters: 1 });
+    let started = 0;
+    const controller = new AbortController();
+    const waiting = refusalOf(bucket.execute(() => started++, { signal: controller.signal }));
+    const refused = refusalOf(bucket.execute(() => started++));
+    controller.abort();
+    await clock.advance(1000);
+    expect(isRejected(await waiting, 'CANCELLED')).toBe(true);
+    expect(isRejected(await refused, 'RATE_LIMITED')).toBe(true);
+    expect(started).toBe(0);
+  });
+
+  it('gives the tokens back if the call is cancelled between being admitted and being started', async () => {
+    const { clock, bucket } = empty();
+    const controller = new AbortController();
+    let started = false;
+    const call = refusalOf(bucket.execute(() => (started = true), { signal: controller.signal }));
+    clock.advanceSync(100);
+    controller.abort();
+    expect(isRejected(await call, 'CANCELLED')).toBe(true);
+    expect(started).toBe(false);
+    expect(bucket.remaining()).toBe(1);
+  });
+});
+
+describe('close', () => {
+  it('refuses newcomers, serves who waits, then resolves; twice is once', async () => {
+    const { clock, bucket } = empty();
+    const waiter = bucket.acquire();
+    let closed = 0;
+    bucket.close().then(() => closed++);
+    bucket.close().then(() => closed++);
+    expect(bucket.tryAcquire()).toBe(false);
+    expect(bucket.check()).toBe(false);
+    expect(await refusalOf(bucket.acquire())).toMatchObject({ code: 'SHUTTING_DOWN' });
+    await clock.advance(99);
+    expect(closed).toBe(0);
+    await clock.advance(1);
+    await waiter;
+    expect(closed).toBe(2);
+    await bucket[Symbol.asyncDispose]();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('refuses at the deadline who still waits', async () => {
+    const { clock, bucket } = empty();
+    const first = bucket.acquire();
+    const second = refusalOf(bucket.acquire());
+    const closed = bucket.close({ deadline: 150 });
+    await clock.advance(150);
+    await first;
+    expect(await second).toMatchObject({ code: 'SHUTTING_DOWN', limiter: 'orders' });
+    await closed;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('refuses all at once when it is cancelled, before or while it drains', async () => {
+    const { clock, bucket } = empty();
+    const waiters = [bucket.acquire(), bucket.acquire()].map(refusalOf);
+    const controller = new AbortController();
+    const patient = bucket.close();
+    const closed = bucket.close({ signal: controller.signal });
+    controller.abort();
+    await Promise.all([patient, closed]);
+    for (const waiter of waiters) expect(await waiter).toMatchObject({ code: 'SHUTTING_DOWN' });
+    const { bucket: other } = empty();
+    const waiter = refusalOf(other.acquire());
+    await other.close({ signal: AbortSignal.abort() });
+    expect(await waiter).toMatchObject({ code: 'SHUTTING_DOWN' });
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
