@@ -1,6 +1,5 @@
 import {
   type AdmissionOptions,
-  Listeners,
   NO_ADMISSION_OPTIONS,
   RejectedError,
   type RejectionCode,
@@ -10,6 +9,7 @@ import {
 } from '@bp/core';
 import { DrainRate } from './drain-rate.ts';
 import { Entry, type Storage } from './entry.ts';
+import { Fill } from './fill.ts';
 import type { ResolvedQueueOptions } from './options.ts';
 import { WaitList } from './wait-list.ts';
 
@@ -39,13 +39,10 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   readonly #takers: WaitList<undefined, T>;
   readonly #producers: WaitList<T, void>;
   readonly #drainRate: DrainRate;
-  readonly #saturation = new Listeners<boolean>();
-  #size = 0;
-  #weight = 0;
+  readonly #fill: Fill;
   #taken = 0;
   #dropped = 0;
   #refused = 0;
-  #saturated = false;
   #closing = false;
   #emptied: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -55,12 +52,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     this.#storage = storage;
     this.#takers = new WaitList(options.clock, options.name);
     this.#producers = new WaitList(options.clock, options.name);
+    this.#fill = new Fill(options.highWater, options.lowWater);
     this.#drainRate = new DrainRate(options.clock);
   }
 
   /** Items waiting now. O(1). */
   get size(): number {
-    return this.#size;
+    return this.#fill.size;
   }
 
   /** Items that may wait at once. */
@@ -105,8 +103,15 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
   tryTake(): T | undefined {
-    if (this.peek() === undefined) return undefined;
-    const item = this.#leave(this.#storage.shift() as T | Entry<T>);
+    let next = this.#storage.shift();
+    while (next instanceof Entry) {
+      const over = this.#overOf(next);
+      if (over === undefined) break;
+      this.#drop(next, over);
+      next = this.#storage.shift();
+    }
+    if (next === undefined) return undefined;
+    const item = this.#leave(next);
     this.#taken++;
     if (this.#producers.length > 0) this.#admitProducers();
     return item;
@@ -117,10 +122,9 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     for (;;) {
       const next = this.#storage.peek();
       if (!(next instanceof Entry)) return next;
-      // Timers come late on a busy loop; what they have not told yet must still not be handed out.
-      const over = refusalAtEntry(next.ctx, this.#options.clock, this.#options.name);
+      const over = this.#overOf(next);
       if (over === undefined) return next.item;
-      this.#storage.remove(next);
+      this.#storage.shift();
       this.#drop(next, over);
     }
   }
@@ -175,19 +179,19 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Calls `listener` with true when the queue reaches its high water mark, with false when it is back at the low one. */
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#saturation.add(listener);
+    return this.#fill.onSaturation(listener);
   }
 
   /** A snapshot; reading it costs nobody else anything. */
   stats(): QueueStats {
     return {
-      size: this.#size,
+      size: this.#fill.size,
       capacity: this.#options.capacity,
-      weight: this.#weight,
-      saturated: this.#saturated,
+      weight: this.#fill.weight,
+      saturated: this.#fill.saturated,
       waitingProducers: this.#producers.length,
       waitingTakers: this.#takers.length,
-      accepted: this.#size + this.#taken + this.#dropped,
+      accepted: this.#fill.size + this.#taken + this.#dropped,
       taken: this.#taken,
       dropped: this.#dropped,
       refused: this.#refused,
@@ -207,9 +211,9 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const { clock, name } = this.#options;
     this.#closed ??= new Promise((resolve) => {
       this.#emptied = resolve;
-      if (this.#size === 0) resolve();
+      if (this.#fill.size === 0) resolve();
     });
-    if (this.#size > 0) {
+    if (this.#fill.size > 0) {
       if (refusalAtEntry(ctx, clock, name) !== undefined) {
         this.clear('SHUTTING_DOWN');
       } else {
@@ -238,6 +242,12 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     return true;
   }
 
+  // Timers come late on a busy loop; what they have not told yet must still not be handed out.
+  #overOf({ ctx }: Entry<T>): RejectedError | undefined {
+    const { clock, name } = this.#options;
+    return ctx === NO_ADMISSION_OPTIONS ? undefined : refusalAtEntry(ctx, clock, name);
+  }
+
   /** Undefined if the item was accepted, else why not. */
   #admit(item: T, ctx: AdmissionOptions): RejectionCode | undefined {
     if (this.#closing) return 'SHUTTING_DOWN';
@@ -253,7 +263,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (!this.#makeRoom(priority, cost)) return 'QUEUE_FULL';
     const entry = new Entry(item, priority, cost, ctx);
     this.#storage.add(entry);
-    this.#enter(cost);
+    this.#fill.enter(cost);
     entry.stopWatching = watchAdmission(ctx, clock, name, (refusal) => {
       this.#storage.remove(entry);
       this.#drop(entry, refusal);
@@ -264,11 +274,11 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   #admitPlain(item: T): RejectionCode | undefined {
     if (this.#takers.length > 0 && this.#handOver(item)) return undefined;
-    if (this.#size >= this.#options.capacity || this.#weight >= this.#options.maxWeight) {
+    if (this.#fill.size >= this.#options.capacity || this.#fill.weight >= this.#options.maxWeight) {
       if (!this.#makeRoom(0, 1)) return 'QUEUE_FULL';
     }
     this.#storage.addPlain(item);
-    this.#enter(1);
+    this.#fill.enter(1);
     return undefined;
   }
 
@@ -282,15 +292,15 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   #couldMakeRoom(priority: number, weight: number): boolean {
     const { capacity, maxWeight } = this.#options;
-    const items = Math.max(0, this.#size + 1 - capacity);
-    const excess = Math.max(0, this.#weight + weight - maxWeight);
+    const items = Math.max(0, this.#fill.size + 1 - capacity);
+    const excess = Math.max(0, this.#fill.weight + weight - maxWeight);
     return (items === 0 && excess === 0) || this.#storage.canMakeRoom(priority, items, excess);
   }
 
   #makeRoom(priority: number, weight: number): boolean {
     const { capacity, maxWeight } = this.#options;
     if (!this.#couldMakeRoom(priority, weight)) return false;
-    while (this.#size >= capacity || this.#weight + weight > maxWeight) this.#evict('SHED');
+    while (this.#fill.size >= capacity || this.#fill.weight + weight > maxWeight) this.#evict('SHED');
     return true;
   }
 
@@ -303,35 +313,17 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     }
   }
 
-  #enter(weight: number): void {
-    this.#weight += weight;
-    this.#size++;
-    if (this.#size >= this.#options.highWater && !this.#saturated) {
-      this.#saturated = true;
-      this.#saturation.emit(true);
-    }
-  }
-
   #leave(value: T | Entry<T>): T {
-    this.#size--;
     let item: T;
     if (value instanceof Entry) {
       value.stopWatching?.();
-      this.#weight -= value.weight;
+      this.#fill.leave(value.weight);
       item = value.item;
     } else {
-      this.#weight--;
+      this.#fill.leave(1);
       item = value;
     }
-    if (this.#saturated && this.#size <= this.#options.lowWater) {
-      this.#saturated = false;
-      this.#saturation.emit(false);
-    }
-    if (this.#size === 0) {
-      // Sums of fractions drift; an empty queue weighs nothing.
-      this.#weight = 0;
-      this.#emptied?.();
-    }
+    if (this.#closing && this.#fill.size === 0) this.#emptied?.();
     return item;
   }
 
@@ -342,7 +334,8 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   }
 
   #refusal(code: RejectionCode): RejectedError {
-    const retryAfterMs = code === 'QUEUE_FULL' ? this.#drainRate.timeFor(this.#size, this.#taken) : undefined;
+    const retryAfterMs =
+      code === 'QUEUE_FULL' ? this.#drainRate.timeFor(this.#fill.size, this.#taken) : undefined;
     return new RejectedError(code, this.#options.name, { retryAfterMs });
   }
 }
