@@ -1,14 +1,14 @@
 import type { Clock } from '@bp/core';
-import type { PerClientRateLimiter } from '@bp/rate-limiter';
+import { clientKey, type PerClientRateLimiter } from '@bp/rate-limiter';
 import type { FastifyRequest } from 'fastify';
 import type { Gate, Refusals } from './refusals.ts';
 
 const USER_ID = /^[\w.@:-]{1,64}$/;
 
-/** Who a request counts for: its `X-User-Id` if that is one, else its address. A user is never taken for an address. */
+/** Who a request counts for: its `X-User-Id` if that is one, else its address. */
 export function clientOf({ headers, ip }: Pick<FastifyRequest, 'headers' | 'ip'>): string {
   const userId = headers['x-user-id'];
-  return typeof userId === 'string' && USER_ID.test(userId) ? `user ${userId}` : `address ${ip}`;
+  return clientKey(typeof userId === 'string' && USER_ID.test(userId) ? userId : undefined, ip);
 }
 
 /** 429 for a client that sends more than its share; `Retry-After` is when its next order is due. */

@@ -4,6 +4,9 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 /** An `onRequest` hook that answers and stops, or calls `done` and lets the request pass. It never throws. */
 export type Gate = (request: FastifyRequest, reply: FastifyReply, done: () => void) => void;
 
+/** Answers one request with a refusal. */
+export type Refuse = (request: FastifyRequest, reply: FastifyReply) => void;
+
 const answers = {
   shuttingDown: { status: 503, error: 'Service shutting down' },
   rateLimited: { status: 429, error: 'Rate limit exceeded' },

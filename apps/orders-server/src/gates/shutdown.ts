@@ -1,5 +1,5 @@
 import type { Clock } from '@bp/core';
-import type { Gate, Refusals } from './refusals.ts';
+import type { Gate, Refusals, Refuse } from './refusals.ts';
 
 /** Whether the server is leaving, and when it will be gone at the latest. */
 export class Shutdown {
@@ -26,10 +26,12 @@ export class Shutdown {
   }
 }
 
-/** 503 for orders that come while the server drains; `Retry-After` is when it is gone and its successor answers. */
-export function shutdownGate(shutdown: Shutdown, refusals: Refusals): Gate {
-  return (request, reply, done) => {
-    if (!shutdown.begun) return done();
-    refusals.send('shuttingDown', request, reply, shutdown.leftMs());
-  };
+/** `Retry-After` is when this server is gone, and another answers in its place. */
+export function leavingRefusal(shutdown: Shutdown, refusals: Refusals): Refuse {
+  return (request, reply) => refusals.send('shuttingDown', request, reply, shutdown.leftMs());
+}
+
+/** 503 for orders that come while the server drains. */
+export function shutdownGate(shutdown: Shutdown, refuse: Refuse): Gate {
+  return (request, reply, done) => (shutdown.begun ? refuse(request, reply) : done());
 }

@@ -1,5 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifySchemaValidationError } from 'fastify';
+import { type Static, Type } from 'typebox';
+
+/** The body of every answer that is neither success nor refusal. */
+export const errorAnswer = Type.Object({ error: Type.String(), message: Type.String() });
 
 /** `{"error","message"}` for everything that goes wrong and is no refusal; what the server did wrong is logged, not told. */
 export function errorAnswers(app: FastifyInstance): void {
@@ -31,8 +35,8 @@ export function allowOnly(app: FastifyInstance, url: string, allowed: readonly s
   });
 }
 
-/** The body of an answer that is neither success nor refusal. */
-export function answer(status: number, message: string): { error: string; message: string } {
+/** What goes wrong with `status`, in that body. */
+export function answer(status: number, message: string): Static<typeof errorAnswer> {
   return { error: STATUS_CODES[status] ?? 'Error', message };
 }
 

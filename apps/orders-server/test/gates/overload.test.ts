@@ -46,6 +46,15 @@ describe('the overload gate', () => {
     expect((await built.order('bob')).statusCode).toBe(503);
   });
 
+  it('gives back what the rate limit has taken for an order that was not served', async () => {
+    const built = await build({ ...small, RATE_LIMIT_PER_SECOND: '1' });
+    await fill(built);
+    for (let i = 0; i < 3; i++) expect((await built.order('ann')).statusCode).toBe(503);
+    await built.clock.advance(100);
+    expect((await built.order('ann')).statusCode).toBe(202);
+    expect((await built.order('ann')).statusCode).toBe(429);
+  });
+
   it('logs the beginning and the end of an overload, one line each', async () => {
     const built = await build(small);
     await fill(built);

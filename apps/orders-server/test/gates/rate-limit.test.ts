@@ -53,16 +53,21 @@ describe('clientOf', () => {
   it.each(['ann', 'ann@example.com', 'org:7_a-b.c', 'x'.repeat(64), '__proto__'])(
     'knows the user %s',
     (user) => {
-      expect(clientOf({ headers: { 'x-user-id': user }, ip: '10.0.0.1' })).toBe(`user ${user}`);
+      expect(clientOf({ headers: { 'x-user-id': user }, ip: '10.0.0.1' })).toBe(`id:${user}`);
     },
   );
 
   it.each([undefined, '', ' ', 'a b', 'ann, bob', 'é', 'x'.repeat(65)])(
     'takes the address of who calls itself %j',
     (user) => {
-      expect(clientOf({ headers: { 'x-user-id': user }, ip: '10.0.0.1' })).toBe('address 10.0.0.1');
+      expect(clientOf({ headers: { 'x-user-id': user }, ip: '10.0.0.1' })).toBe('ip:10.0.0.1');
     },
   );
+
+  it('takes all addresses of one customer for one client', () => {
+    const [one, other] = ['2001:db8::1', '2001:db8::ffff:2'].map((ip) => clientOf({ headers: {}, ip }));
+    expect(other).toBe(one);
+  });
 
   it('never takes a user for an address', () => {
     expect(clientOf({ headers: { 'x-user-id': '10.0.0.1' }, ip: '::1' })).not.toBe(

@@ -7,12 +7,25 @@ describe('while the server drains', () => {
     await order();
     await clock.advance(0);
     const drained = drain();
-    await clock.advance(1_500);
+    await clock.advance(1_900);
     const refused = await order();
     expect(refused.statusCode).toBe(503);
     expect(refused.headers).toMatchObject({ 'retry-after': '4', connection: 'close' });
     expect(refused.body).toBe('{"error":"Service shutting down","retryAfter":4}');
     await clock.advance(5_000);
+    await drained;
+  });
+
+  it('says that before anything else about a request', async () => {
+    const { clock, drain, order } = await build({ RATE_LIMIT_BURST: '1', WORKERS: '1', QUEUE_CAPACITY: '1' });
+    await order('ann');
+    await clock.advance(0);
+    await order('bob');
+    const drained = drain();
+    for (const user of ['ann', 'eve']) {
+      expect((await order(user)).json()).toMatchObject({ error: 'Service shutting down' });
+    }
+    await clock.advance(10_000);
     await drained;
   });
 

@@ -177,8 +177,8 @@ describe('OrderProcessor', () => {
     });
   });
 
-  it('never pauses less than half of the first pause, however the dice fall', async () => {
-    const { clock, payments, processor } = build({ random: () => 0, maxAttempts: 1_000 });
+  it('never comes back at once, however the dice fall, and never gives up for having been refused', async () => {
+    const { clock, payments, processor } = build({ random: () => 0 });
     payments.next = () => Promise.reject(new RejectedError('CIRCUIT_OPEN', 'payments', { retryAfterMs: 0 }));
     await processor.accept(request);
     await clock.advance(1_000);
@@ -208,6 +208,22 @@ describe('OrderProcessor', () => {
       ['order-2', 'retrying'],
       ['order-3', 'queued'],
     ]);
+  });
+
+  it('on closing waits until what it gives up is said in the store', async () => {
+    const { clock, store, payments, processor } = build();
+    payments.next = never;
+    const postpone = store.postpone.bind(store);
+    store.postpone = async (orderId, reason) => {
+      await new Promise<void>((resolve) => clock.setTimer(resolve, 100));
+      await postpone(orderId, reason);
+    };
+    await processor.accept(request);
+    await clock.advance(0);
+    const closed = processor.close({ deadline: clock.now() + 1_000 }).then(() => clock.now());
+    await clock.advance(2_000);
+    expect(await closed).toBe(1_100);
+    expect(await store.get('order-1')).toMatchObject({ state: 'retrying' });
   });
 
   it('on closing wakes those who pause, so that nobody is waited for', async () => {

@@ -56,7 +56,7 @@ describe('PaymentClient', () => {
     expect(isRejected(await third, 'QUEUE_FULL')).toBe(true);
     await clock.advance(400);
     expect([await first, await second]).toMatchObject([{ state: 'paid' }, { state: 'paid' }]);
-    expect(breaker.stats()).toMatchObject({ failures: 0, failed: 0 });
+    expect(breaker.stats()).toMatchObject({ admitted: 2, succeeded: 2, failed: 0 });
   });
 
   it('does not ask a gateway that has failed twice until the time is up, and says when that is', async () => {

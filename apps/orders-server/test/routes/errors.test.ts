@@ -27,6 +27,16 @@ describe('what no route answers', () => {
     expect(response.json()).toEqual({ error: 'Not Found', message: 'no such route' });
   });
 
+  it.each([
+    ['/api/orders/%zz', 400],
+    [`/api/orders/${'9'.repeat(1_000)}`, 414],
+  ])('answers a path that is none in the same form: %#', async (url, status) => {
+    const { app } = await build();
+    const response = await app.inject(url);
+    expect(response.statusCode).toBe(status);
+    expect(response.json()).toEqual({ error: expect.any(String), message: expect.any(String) });
+  });
+
   it('answers 500 without telling why, and logs why', async () => {
     const store = new MemoryOrderStore({ maxOrders: 10 });
     store.append = () => Promise.reject(new Error('disk full'));

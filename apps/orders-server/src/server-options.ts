@@ -1,0 +1,29 @@
+import type { Server } from 'node:http';
+import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyReply, LogController } from 'fastify';
+import type { Config } from './config.ts';
+import { answer } from './routes/errors.ts';
+
+/** How the HTTP server stands towards its clients. */
+export function serverOptions(
+  config: Config,
+  log: FastifyBaseLogger,
+): FastifyHttpOptions<Server, FastifyBaseLogger> {
+  return {
+    loggerInstance: log,
+    // A line for every request would cost more than refusing it.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: config.BODY_LIMIT_BYTES,
+    // What a client sends is taken as it is or refused, never bent into shape.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
+    frameworkErrors: ({ statusCode = 400, message }, _request, reply: FastifyReply) => {
+      reply.code(statusCode).send(answer(statusCode, message));
+    },
+    // A client that sends slowly holds a socket and nothing else, and not for long: headers within 5 s, the whole
+    // request within 10 s, both looked at every second, and no more than 15 s of silence. Idle connections are kept a
+    // little longer than the 60 s of the usual load balancers, so that it is never the server that hangs up first.
+    connectionTimeout: 15_000,
+    requestTimeout: 10_000,
+    keepAliveTimeout: 65_000,
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+  };
+}
