@@ -1,18 +1,35 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 const folder = new URL('..', import.meta.url);
 
 /** What an example prints, run as its Nx target runs it. */
-async function run(name: string): Promise<string> {
+async function run(name: string, env: Record<string, string> = {}): Promise<string> {
   const { scripts } = JSON.parse(await readFile(new URL('package.json', folder), 'utf8')) as {
     scripts: Record<string, string>;
   };
   const [, ...args] = (scripts[name] ?? '').split(' ');
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: 30_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    cwd: folder,
+    timeout: 30_000,
+    env: { ...process.env, ...env },
+  });
   return stdout;
+}
+
+const noRedis = spawnSync('redis-server', ['--version']).error !== undefined;
+if (noRedis) console.warn('skipped: redis-server is not installed (on Debian: apt-get install redis-server)');
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
 }
 
 const count = (text: string, pattern: RegExp): number => [...text.matchAll(pattern)].length;
@@ -50,5 +67,30 @@ describe('examples', () => {
     expect(output).toMatch(/DEADLINE_EXCEEDED at 0 waiting/);
     expect(output).not.toMatch(/never printed/);
     expect(output).toMatch(/told on cancel: CANCELLED[\s\S]*before it began: true/);
+  });
+
+  it('shared-rate-limit: says what to start if there is no Redis', async () => {
+    // Nothing listens on port 1.
+    const missing = await run('shared-rate-limit', { REDIS_URL: 'redis://127.0.0.1:1' }).catch(
+      ({ stdout }: { stdout: string }) => stdout,
+    );
+    expect(missing).toMatch(/no Redis at redis:\/\/127.0.0.1:1. Start one \(redis-server\)/);
+  });
+
+  it.skipIf(noRedis)('shared-rate-limit: two processes together stay within one limit', async () => {
+    const port = await freePort();
+    const redis = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '']);
+    try {
+      const output = await vi.waitUntil(
+        () => run('shared-rate-limit', { REDIS_URL: `redis://127.0.0.1:${port}` }).catch(() => undefined),
+        { timeout: 30_000 },
+      );
+      const [, together, limit] = /together (\d+), .*: (\d+)$/m.exec(output) ?? [];
+      expect(Number(together)).toBeGreaterThan(0);
+      // The processes start and stop a little apart.
+      expect(Number(together)).toBeLessThanOrEqual(Number(limit) * 1.5);
+    } finally {
+      redis.kill('SIGKILL');
+    }
   });
 });
