@@ -51,7 +51,7 @@ export abstract class Bucket extends Limiter {
     this.allowance.penalty(checkNonNegative('cost', cost), now);
   }
 
-  /** Admits nothing for `ms` milliseconds, and after them no more than the rate. A penalty that is given in time. */
+  /** Admits nothing for `ms` milliseconds, and after them no more than the rate: a penalty given in time. */
   block(ms: number, now = this.clock.now()): void {
     this.allowance.block(checkNonNegative('ms', ms), now);
   }

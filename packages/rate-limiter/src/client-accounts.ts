@@ -1,12 +1,13 @@
 import { type Clock, checkNonNegative, checkOptions } from '@bp/core';
 import type { Budget } from './budget.ts';
 import * as gcra from './gcra.ts';
-import { Ledger, type PerClientSnapshot } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import {
   type ClientLimitOptions,
   createClientLimit,
   type ResolvedPerClientOptions,
 } from './per-client-options.ts';
+import type { PerClientSnapshot } from './per-client-snapshot.ts';
 
 /** What each client has spent, and all that changes it by hand. */
 export abstract class ClientAccounts {
@@ -57,7 +58,10 @@ export abstract class ClientAccounts {
     this.ledger.settle(gcra.charge(this.ledger.limit, this.ledger.tat, cost, t), t);
   }
 
-  /** Admits nothing of `key` for `ms` milliseconds, and after them no more than its rate. */
+  /**
+   * Admits nothing of `key` for `ms` milliseconds, and after them no more than its rate: a penalty given in time. (At an
+   * infinite rate it has no measure in tokens, so a snapshot or a change of limit ends it.)
+   */
   block(key: string, ms: number, now = this.clock.now()): void {
     checkNonNegative('ms', ms);
     const t = this.open(key, now);
@@ -92,8 +96,9 @@ export abstract class ClientAccounts {
   }
 
   /**
-   * Goes on from a snapshot of a limiter with any `maxClients` and limits.
+   * Goes on from a snapshot of a limiter with any `maxClients` and limits, instead of from what is known here.
    * @param elapsedMs - how long ago it was taken, by whatever clock the caller trusts (>= 0). Default: 0.
+   * @throws TypeError or RangeError if it is no snapshot; then nothing has changed.
    */
   restore(snapshot: PerClientSnapshot, elapsedMs = 0, now = this.clock.now()): void {
     this.ledger.restore(snapshot, checkNonNegative('elapsedMs', elapsedMs), this.time(now));

@@ -4,7 +4,6 @@ export type { Budget } from './budget.ts';
 export type { ClientBudget } from './client-budget.ts';
 export { clientKey, type IpKeyOptions, ipKey } from './ip-key.ts';
 export { LeakyBucket } from './leaky-bucket.ts';
-export type { PerClientSnapshot } from './ledger.ts';
 export type { LimiterStats } from './limiter.ts';
 export type {
   AllOfOptions,
@@ -17,6 +16,7 @@ export type {
 } from './options.ts';
 export { PerClientRateLimiter, type PerClientRateLimiterStats } from './per-client.ts';
 export type { ClientLimitOptions, PerClientRateLimiterOptions } from './per-client-options.ts';
+export type { PerClientSnapshot } from './per-client-snapshot.ts';
 export { LeakyBucketShaper, type LeakyBucketShaperStats } from './shaper.ts';
 export { TokenBucket } from './token-bucket.ts';
 export type { TopKey } from './top-keys.ts';

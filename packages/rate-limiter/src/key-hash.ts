@@ -24,11 +24,12 @@ export class KeyHash {
 
   /** Hashes `key`: the result is in `low` and `high`. */
   hash(key: string): void {
-    const { length } = key;
-    const text =
-      length <= MAX_HASHED_CHARS
-        ? key
-        : key.slice(0, MAX_HASHED_CHARS / 2) + key.slice(length - MAX_HASHED_CHARS / 2);
+    // What is no string, as a header that was missing or came twice, must not throw in the middle of a request.
+    let text = typeof key === 'string' ? key : String(key);
+    const { length } = text;
+    if (length > MAX_HASHED_CHARS) {
+      text = text.slice(0, MAX_HASHED_CHARS / 2) + text.slice(length - MAX_HASHED_CHARS / 2);
+    }
     const units = text.length;
     const words = (units + 1) >> 1;
 

@@ -1,18 +1,10 @@
 import { KeyHash } from './key-hash.ts';
 
-// With sixteen slots to a bucket, four of which are kept for keys that have no better place, and a sixth more slots than
+// With sixteen slots to a bucket, four of which are kept for keys that have no better place, and a quarter more slots than
 // keys, about one key in a million finds no slot in a table that is as full as it may be.
 const WAYS = 16;
 const KEPT_FREE = 4;
-const SLOTS_PER_CLIENT = 1.2;
-
-/** A key that has spent something, by its hash. */
-export interface TableEntry {
-  readonly low: number;
-  readonly high: number;
-  readonly tier: number;
-  readonly tat: number;
-}
+const SLOTS_PER_CLIENT = 1.25;
 
 /**
  * What each key has spent, as a theoretical arrival time (see gcra.ts) and the tier it is counted in, in a table that
@@ -105,20 +97,21 @@ export class KeyTable {
   }
 
   /** Calls `visit` for every key that at `t` has spent something. */
-  forEach(t: number, visit: (entry: TableEntry) => void): void {
+  forEach(t: number, visit: (low: number, high: number, tier: number, tat: number) => void): void {
     for (let slot = 0; slot < this.#tats.length; slot++) {
       const tat = this.#tats[slot] as number;
       if (!(tat > t)) continue;
       const at = this.#hashIndex(slot);
-      const low = this.#hashes[at] as number;
-      visit({ low, high: this.#hashes[at + WAYS] as number, tier: this.#slotTiers[slot] as number, tat });
+      const high = this.#hashes[at + WAYS] as number;
+      visit(this.#hashes[at] as number, high, this.#slotTiers[slot] as number, tat);
     }
   }
 
   /** How many keys have spent something that has not come back at `t`. */
   count(t: number): number {
+    const tats = this.#tats;
     let count = 0;
-    for (const tat of this.#tats) if (tat > t) count++;
+    for (let slot = 0; slot < tats.length; slot++) if ((tats[slot] as number) > t) count++;
     return count;
   }
 

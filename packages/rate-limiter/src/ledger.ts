@@ -1,24 +1,8 @@
-import { checkNonNegative, checkOptions } from '@bp/core';
 import * as gcra from './gcra.ts';
 import { KeyTable } from './key-table.ts';
 import type { Limit } from './limit.ts';
 import type { ResolvedPerClientOptions } from './per-client-options.ts';
-
-/** What survives a per-client limiter: plain data and typed arrays, fit for a structured clone. Holds the secret seed. */
-export interface PerClientSnapshot {
-  /** The secret seed of the hash. */
-  readonly seed: readonly [number, number];
-  /** The names of the tiers; the first is of those who have none. */
-  readonly tierNames: readonly string[];
-  /** The most, by tier, that a client who is not listed may have spent. */
-  readonly unlisted: readonly number[];
-  /** Two halves of a hash for every client that had spent something. */
-  readonly hashes: Int32Array;
-  /** The tier of each of them, as an index. */
-  readonly tiers: Uint8Array;
-  /** Tokens that each of them had spent and that had not come back. */
-  readonly spent: Float64Array;
-}
+import { checkSnapshot, fillTable, type PerClientSnapshot, readTable } from './per-client-snapshot.ts';
 
 /**
  * What every client has spent, and under which limit. `open` turns to a client, `settle` writes down what it has
@@ -44,7 +28,7 @@ export class Ledger {
     this.#tierOf = tierOf;
     this.#maxClients = maxClients;
     this.#seed = [Math.floor(random() * 2 ** 32), Math.floor(random() * 2 ** 32)];
-    this.#table = this.#emptyTable();
+    this.#table = this.#emptyTable(this.#seed);
   }
 
   /** The hash of the client that is open: its lower half. */
@@ -100,42 +84,16 @@ export class Ledger {
 
   /** What to keep when the process ends at `t`. */
   snapshot(t: number): PerClientSnapshot {
-    const count = this.count(t);
-    const hashes = new Int32Array(count * 2);
-    const tiers = new Uint8Array(count);
-    const spent = new Float64Array(count);
-    let i = 0;
-    this.#table.forEach(t, ({ low, high, tier, tat }) => {
-      hashes[2 * i] = low;
-      hashes[2 * i + 1] = high;
-      tiers[i] = tier;
-      spent[i++] = gcra.spent(this.#limits[tier] as Limit, tat, t);
-    });
-    const unlisted = this.#limits.map((limit, tier) =>
-      gcra.spent(limit, this.#table.highestAccount(tier), t),
-    );
-    return { seed: this.#seed, tierNames: this.#tierNames, unlisted, hashes, tiers, spent };
+    return { seed: this.#seed, tierNames: this.#tierNames, ...readTable(this.#table, this.#limits, t) };
   }
 
   /** Replaces everything by `snapshot`, which was taken `elapsedMs` before `t`. */
   restore(snapshot: PerClientSnapshot, elapsedMs: number, t: number): void {
-    const { seed, tierNames, unlisted, hashes, tiers, spent } = checkOptions(snapshot);
+    const { seed } = checkSnapshot(snapshot);
+    const table = this.#emptyTable(seed);
+    fillTable(table, this.#limits, (name) => this.#tierIndex.get(name) ?? 0, snapshot, elapsedMs, t);
     this.#seed = seed;
-    this.#table = this.#emptyTable();
-    const tatOf = (tier: number, tokens: number): number => {
-      const limit = this.#limits[tier] as Limit;
-      return gcra.charge(limit, t, checkNonNegative('snapshot.spent', tokens), t) - elapsedMs;
-    };
-    tierNames.forEach((name, index) => {
-      const tier = this.#tierIndex.get(name) ?? 0;
-      const tat = Math.max(tatOf(tier, unlisted[index] ?? 0), this.#table.highestAccount(tier));
-      this.#table.fillAccounts(tier, tat);
-    });
-    spent.forEach((tokens, i) => {
-      const tier = this.#tierIndex.get(tierNames[tiers[i] ?? 0] ?? '') ?? 0;
-      this.#table.readHash(hashes[2 * i] as number, hashes[2 * i + 1] as number, tier);
-      this.#table.write(tatOf(tier, tokens), tier, t);
-    });
+    this.#table = table;
   }
 
   #chooseTier(name: string | undefined): void {
@@ -150,7 +108,7 @@ export class Ledger {
     return index;
   }
 
-  #emptyTable(): KeyTable {
-    return new KeyTable(this.#maxClients, this.#limits.length, ...this.#seed);
+  #emptyTable(seed: readonly [number, number]): KeyTable {
+    return new KeyTable(this.#maxClients, this.#limits.length, ...seed);
   }
 }

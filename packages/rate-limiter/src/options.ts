@@ -130,7 +130,7 @@ export function resolveTokenBucketOptions(options: TokenBucketOptions): Resolved
   return {
     ...resolveWaitingOptions(options, 'token-bucket'),
     limit,
-    warmUp: warmUp && resolveWarmUp(warmUp, limit),
+    warmUp: warmUp === undefined ? undefined : resolveWarmUp(warmUp, limit),
   };
 }
 
@@ -165,6 +165,7 @@ export function resolveAllOfOptions(
 }
 
 function resolveWarmUp(options: WarmUpOptions, { rate }: Limit): ResolvedWarmUpOptions {
+  if (typeof options !== 'object' || options === null) throw new TypeError('warmUp must be an object');
   const durationMs = checkPositive('warmUp.durationMs', options.durationMs);
   const coldFactor = checkBetween('warmUp.coldFactor', options.coldFactor ?? DEFAULT_COLD_FACTOR, 1, 1000);
   if (rate === 0 || rate === Number.POSITIVE_INFINITY) {

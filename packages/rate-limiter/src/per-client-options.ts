@@ -24,8 +24,8 @@ export interface ClientLimitOptions extends RateOptions {
 /** Options of `PerClientRateLimiter`. */
 export interface PerClientRateLimiterOptions extends ClientLimitOptions {
   /**
-   * How many clients that have spent something are told apart (1 to 2^24). Their memory, 21 bytes each and half a byte
-   * more for every tier, is taken at once. Default: 100 000.
+   * How many clients that have spent something are told apart (1 to 2^24). Their memory, 22 bytes each and 0.6 more
+   * for every tier, is taken at once. Default: 100 000.
    */
   readonly maxClients?: number | undefined;
   /** Limits by name for clients that have another one (up to 255). Default: none. */
@@ -97,7 +97,7 @@ export function resolvePerClientOptions(options: PerClientRateLimiterOptions): R
     limits: [createClientLimit(options), ...names.map((name) => createTier(name, tiers[name]))],
     tierNames: ['', ...names],
     tierOf,
-    allow: new Set(options.allow),
+    allow: checkAllow(options.allow ?? []),
     parent,
     maxClients: atMost('maxClients', options.maxClients ?? DEFAULT_MAX_CLIENTS, 1, MAX_MAX_CLIENTS),
     shadow: checkBoolean('shadow', options.shadow ?? false),
@@ -123,6 +123,14 @@ function createTier(name: string, options: ClientLimitOptions | undefined): Limi
     (error as Error).message = `tiers[${JSON.stringify(name)}]: ${(error as Error).message}`;
     throw error;
   }
+}
+
+function checkAllow(allow: Iterable<string>): ReadonlySet<string> {
+  // A string is iterable too, but its letters are no clients.
+  if (typeof allow === 'string' || typeof allow?.[Symbol.iterator] !== 'function') {
+    throw new TypeError('allow must be an iterable of keys');
+  }
+  return new Set(allow);
 }
 
 function atMost(name: string, value: unknown, min: number, max: number): number {

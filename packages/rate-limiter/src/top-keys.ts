@@ -58,7 +58,8 @@ export class TopKeys {
   }
 }
 
-function shown(key: string): string {
+function shown(value: string): string {
+  const key = String(value);
   if (key.length <= MAX_SHOWN_CHARS) return key;
   // Put together anew: a slice would keep the whole key alive.
   return `${key.slice(0, MAX_SHOWN_CHARS).split('').join('')}…`;

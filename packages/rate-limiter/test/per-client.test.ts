@@ -278,11 +278,27 @@ describe('a snapshot', () => {
       expect(next.remaining(key), key).toBeLessThanOrEqual(limiter.remaining(key) + 1e-6);
   });
 
-  it('is refused if it makes no sense', () => {
+  it('is refused if it makes no sense, and then nothing has changed', () => {
     const { limiter } = limiterOf();
     limiter.tryAcquire('ann');
     const snapshot = limiter.snapshot();
-    expect(() => limiter.restore({ ...snapshot, spent: new Float64Array([-1]) })).toThrow(RangeError);
+    const bad = [
+      { ...snapshot, spent: new Float64Array([-1]) },
+      { ...snapshot, spent: new Float64Array([1, 2]) },
+      { ...snapshot, seed: [1] },
+      { ...snapshot, unlisted: [] },
+      JSON.parse(JSON.stringify(snapshot)),
+      null,
+    ];
+    for (const each of bad) expect(() => limiter.restore(each), `${each}`).toThrow(/snapshot|options/);
     expect(() => limiter.restore(snapshot, Number.NaN)).toThrow(RangeError);
+    expect(limiter.remaining('ann')).toBe(1);
+  });
+
+  it('finds room again for everybody who had room', () => {
+    const { limiter } = limiterOf({ rate: 1e-3, burst: 5, maxClients: 50_000 });
+    for (let i = 0; i < 50_000; i++) limiter.tryAcquire(`client ${i}`);
+    for (let i = 0; i < 3; i++) limiter.restore(limiter.snapshot());
+    expect(limiter.stats().clients).toBeGreaterThanOrEqual(49_980);
   });
 });

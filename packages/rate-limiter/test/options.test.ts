@@ -1,0 +1,174 @@
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import {
+  AllOf,
+  LeakyBucket,
+  LeakyBucketShaper,
+  PerClientRateLimiter,
+  type PerClientRateLimiterOptions,
+  TokenBucket,
+  type TokenBucketOptions,
+} from '../src/index.ts';
+
+type Bad = readonly [message: RegExp, options: unknown];
+
+const NaN_ = Number.NaN;
+const badRates: readonly Bad[] = [
+  [/options must be an object/, undefined],
+  [/rate must be .* got undefined/, {}],
+  [/rate must be .* got "10" \(string\)/, { rate: '10' }],
+  [/rate must be .* got -1/, { rate: -1 }],
+  [/rate must be .* got NaN/, { rate: NaN_ }],
+  [/intervalMs must be .* got 0/, { rate: 1, intervalMs: 0 }],
+  [/intervalMs must be .* got Infinity/, { rate: 1, intervalMs: Number.POSITIVE_INFINITY }],
+  [/rate must bring the burst back in finite time/, { rate: 1e-300, intervalMs: 1e300 }],
+  [/name must be/, { rate: 1, name: '' }],
+  [/clock must be/, { rate: 1, clock: Date }],
+];
+const badWaiting: readonly Bad[] = [
+  [/maxWaiters must be .* got -1/, { rate: 1, maxWaiters: -1 }],
+  [/maxWaiters must be .* got 1.5/, { rate: 1, maxWaiters: 1.5 }],
+  [/shadow must be a boolean/, { rate: 1, shadow: 'yes' }],
+];
+const badBursts: readonly Bad[] = [
+  [/burst must be .* got 0/, { rate: 1, burst: 0 }],
+  [/burst must be .* got Infinity/, { rate: 1, burst: Number.POSITIVE_INFINITY }],
+  [/burst must be .* got null/, { rate: 1, burst: null }],
+];
+
+function refuses(create: (options: never) => unknown, cases: readonly Bad[]): void {
+  for (const [message, options] of cases) {
+    const attempt = () => create(options as never);
+    expect(attempt, `${message}`).toThrow(message);
+    try {
+      attempt();
+    } catch (error) {
+      expect(error instanceof TypeError || error instanceof RangeError, `${error}`).toBe(true);
+    }
+  }
+}
+
+describe('options', () => {
+  it('of TokenBucket are checked', () => {
+    refuses(
+      (options) => new TokenBucket(options),
+      [
+        ...badRates,
+        ...badWaiting,
+        ...badBursts,
+        [/warmUp must be an object/, { rate: 1, warmUp: null }],
+        [/warmUp.durationMs must be/, { rate: 1, warmUp: {} }],
+        [/warmUp.durationMs must be/, { rate: 1, warmUp: { durationMs: 0 } }],
+        [
+          /warmUp.coldFactor must be a number from 1 to 1000/,
+          { rate: 1, warmUp: { durationMs: 1, coldFactor: 0.5 } },
+        ],
+        [/rate must be a finite number above 0 with warmUp/, { rate: 0, warmUp: { durationMs: 1 } }],
+        [
+          /rate must be a finite number above 0 with warmUp/,
+          { rate: Number.POSITIVE_INFINITY, warmUp: { durationMs: 1 } },
+        ],
+      ],
+    );
+  });
+
+  it('of LeakyBucket are checked', () => {
+    const withCapacity = badRates.map(
+      ([message, options]): Bad => [message, options && { capacity: 5, ...options }],
+    );
+    refuses(
+      (options) => new LeakyBucket(options),
+      [
+        ...withCapacity,
+        [/capacity must be .* got undefined/, { rate: 1 }],
+        [/capacity must be .* got 0/, { rate: 1, capacity: 0 }],
+        [/maxWaiters must be/, { rate: 1, capacity: 1, maxWaiters: NaN_ }],
+      ],
+    );
+  });
+
+  it('of LeakyBucketShaper are checked', () => {
+    refuses(
+      (options) => new LeakyBucketShaper(options),
+      [
+        [/options must be an object/, null],
+        [/rate must be a finite number above 0/, { rate: 0, capacity: 1 }],
+        [/intervalMs must be/, { rate: 1, capacity: 1, intervalMs: -5 }],
+        [/capacity must be/, { rate: 1 }],
+        [/burst must be a finite number of at least 0/, { rate: 1, capacity: 1, burst: -1 }],
+        [/maxWaiters must be/, { rate: 1, capacity: 1, maxWaiters: -1 }],
+      ],
+    );
+  });
+
+  it('of AllOf are checked', () => {
+    refuses(
+      (options) => new AllOf(options),
+      [
+        [/options must be an object/, 5],
+        [/limits must be an array/, {}],
+        [/limits must be an array of at least one limit/, { limits: [] }],
+        [/limits\[1\] must have a tryAcquire/, { limits: [new TokenBucket({ rate: 1 }), {}] }],
+        [/limits\[0\] must have a tryAcquire/, { limits: [null] }],
+        [/maxWaiters must be/, { limits: [new TokenBucket({ rate: 1 })], maxWaiters: -1 }],
+      ],
+    );
+  });
+
+  it('of PerClientRateLimiter are checked', () => {
+    refuses(
+      (options) => new PerClientRateLimiter(options),
+      [
+        ...badRates,
+        ...badBursts,
+        [/shadow must be a boolean/, { rate: 1, shadow: 1 }],
+        [/maxClients must be an integer of at least 1/, { rate: 1, maxClients: 0 }],
+        [/maxClients must be an integer of at most 16777216/, { rate: 1, maxClients: 2 ** 24 + 1 }],
+        [/offenders must be an integer of at least 0/, { rate: 1, offenders: -1 }],
+        [/offenders must be an integer of at most 1000/, { rate: 1, offenders: 1001 }],
+        [/tiers\["pro"\]: rate must be/, { rate: 1, tiers: { pro: {} } }],
+        [/tiers\["pro"\]: options must be an object/, { rate: 1, tiers: { pro: 5 } }],
+        [/the name of a tier must be/, { rate: 1, tiers: { '': { rate: 1 } } }],
+        [
+          /tiers must be at most 255, got 256/,
+          {
+            rate: 1,
+            tiers: Object.fromEntries(Array.from({ length: 256 }, (_, i) => [`t${i}`, { rate: 1 }])),
+          },
+        ],
+        [/tiers must be given with tierOf/, { rate: 1, tierOf: () => 'pro' }],
+        [/tierOf must be a function/, { rate: 1, tiers: { pro: { rate: 1 } }, tierOf: 'pro' }],
+        [/allow must be/, { rate: 1, allow: 5 }],
+        [/allow must be/, { rate: 1, allow: 'ann' }],
+        [/parent must have a tryAcquire/, { rate: 1, parent: {} }],
+        [/parent must have a tryAcquire/, { rate: 1, parent: null }],
+        [/random must be a function/, { rate: 1, random: 4 }],
+      ],
+    );
+  });
+
+  it('have defaults that the documentation names', () => {
+    const clock = new VirtualClock();
+    expect(new TokenBucket({ rate: 10, clock })).toMatchObject({ name: 'token-bucket', maxCost: 10 });
+    expect(new LeakyBucket({ rate: 10, capacity: 3, clock })).toMatchObject({
+      name: 'leaky-bucket',
+      maxCost: 3,
+    });
+    expect(new LeakyBucketShaper({ rate: 1, capacity: 3, clock })).toMatchObject({
+      name: 'leaky-bucket-shaper',
+    });
+    expect(new AllOf({ limits: [new TokenBucket({ rate: 1 })] })).toMatchObject({ name: 'all-of' });
+    const perClient = new PerClientRateLimiter({ rate: 10, clock });
+    expect(perClient).toMatchObject({ name: 'per-client-rate-limiter' });
+    expect(perClient.maxCost('ann')).toBe(10);
+    expect(perClient.stats()).toMatchObject({ maxClients: 100_000 });
+  });
+
+  it('may be given as undefined, and are read-only', () => {
+    expect(new TokenBucket({ rate: 2, burst: undefined, clock: undefined, warmUp: undefined }).maxCost).toBe(
+      2,
+    );
+    expectTypeOf<TokenBucketOptions>().toExtend<Readonly<TokenBucketOptions>>();
+    expectTypeOf<PerClientRateLimiterOptions['burst']>().toEqualTypeOf<number | undefined>();
+  });
+});
