@@ -8,6 +8,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     root: process.cwd(),
     pool: 'forks',
+    // Bounds for what hangs, not for how fast a machine must be.
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
     execArgv: ['--expose-gc', '--conditions=@bp/source'],
   },
 });
