@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { checkPositive } from './validate.ts';
 
 const DEFAULT_BUDGET_MS = 5;
 
@@ -17,10 +18,10 @@ export class LoopBudget {
   #inTurn = false;
   #waiting: (() => void)[] = [];
 
-  /** @param budgetMs - milliseconds (> 0) a turn. Default: 5. */
+  /** @param budgetMs - milliseconds (> 0) a turn. Default: 5. @throws TypeError or RangeError if it is not. */
   constructor(clock: Clock, budgetMs: number = DEFAULT_BUDGET_MS) {
     this.#clock = clock;
-    this.budgetMs = budgetMs;
+    this.budgetMs = checkPositive('budgetMs', budgetMs);
   }
 
   /**
@@ -49,10 +50,13 @@ export class LoopBudget {
     const resumed = this.#waiting;
     if (resumed.length === 0) return;
     this.#waiting = [];
-    // Who is not reached before the budget is spent stays in front, so that nobody lives off the others' share.
     let called = 0;
-    while (called < resumed.length && this.allows(this.#clock.now())) resumed[called++]?.();
-    this.#waiting = [...resumed.slice(called), ...this.#waiting];
+    try {
+      while (called < resumed.length && this.allows(this.#clock.now())) resumed[called++]?.();
+    } finally {
+      // Who is not reached, before the budget is spent or one throws, stays in front: nobody lives off the others' share.
+      this.#waiting = [...resumed.slice(called), ...this.#waiting];
+    }
   };
 }
 

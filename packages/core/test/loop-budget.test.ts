@@ -43,6 +43,43 @@ describe('LoopBudget', () => {
     expect(turns).toBe(1);
   });
 
+  it('loses nobody behind one that throws', () => {
+    const clock = new VirtualClock();
+    const budget = new LoopBudget(clock, 5);
+    const ran: string[] = [];
+    budget.whenNextTurn(() => {
+      budget.whenNextTurn(() => ran.push('asked later'));
+      throw new Error('of a job');
+    });
+    budget.whenNextTurn(() => ran.push('behind it'));
+    expect(() => clock.advanceSync(0)).toThrow('of a job');
+    clock.advanceSync(0);
+    expect(ran).toEqual(['behind it', 'asked later']);
+  });
+
+  it('costs nothing while nobody starts anything', () => {
+    let turns = 0;
+    const clock = new VirtualClock();
+    const nextTurn = clock.nextTurn.bind(clock);
+    clock.nextTurn = (callback) => {
+      turns++;
+      nextTurn(callback);
+    };
+    const budget = new LoopBudget(clock);
+    expect(budget.budgetMs).toBe(5);
+    expect(turns).toBe(0);
+    for (let start = 0; start < 100; start++) budget.allows(0);
+    expect(turns, 'one look at the loop, however much is started').toBe(1);
+    for (let i = 0; i < 10; i++) clock.advanceSync(0);
+    expect(turns, 'and none when it is done').toBe(1);
+  });
+
+  it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('is not of %d ms', (budgetMs) => {
+    expect(() => new LoopBudget(new VirtualClock(), budgetMs)).toThrow(
+      'budgetMs must be a finite number above 0',
+    );
+  });
+
   it('is shared by everything on a clock', () => {
     const clock = new VirtualClock();
     expect(loopBudgetOf(clock)).toBe(loopBudgetOf(clock));
