@@ -58,8 +58,9 @@ export function refusalAtEntry(
 }
 
 /**
- * Watches a call that waits: calls `listener` once with the refusal when it is cancelled or its deadline passes.
- * Returns what stops watching and leaves no listener and no timer behind; undefined if `ctx` can never end.
+ * Watches a call that waits: calls `listener` once with the refusal when it is cancelled or its deadline passes, at
+ * once if it is cancelled already. Returns what stops watching and leaves no listener and no timer behind; undefined
+ * if `ctx` can never end, or has.
  */
 export function watchAdmission(
   ctx: AdmissionOptions,
@@ -71,6 +72,11 @@ export function watchAdmission(
 
   const { signal, deadline } = ctx;
   if (signal === undefined && deadline === undefined) return undefined;
+  // It was asked before, but the code of a caller may have run since; an aborted signal tells nobody any more.
+  if (signal?.aborted) {
+    listener(refusalFor(signal.reason, limiter));
+    return undefined;
+  }
 
   const end = (refusal: RejectedError): void => {
     stop();
