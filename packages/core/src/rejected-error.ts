@@ -33,8 +33,14 @@ export interface RejectedErrorOptions {
 // From the global registry, so that two copies of this package in one process recognise each other's refusals.
 const brand = Symbol.for('@bp/core/RejectedError');
 
-// V8's switch for stacks; on other engines an unused property.
+// V8's switch for stacks; on other engines an unused property. Where intrinsics are frozen it stays as it is.
 const v8Error: { stackTraceLimit?: number | undefined } = Error as object;
+
+function limitStacks(frames: number | undefined): void {
+  try {
+    v8Error.stackTraceLimit = frames;
+  } catch {}
+}
 
 /**
  * The one refusal of every primitive: not a failure of the work, which never began or was given up.
@@ -62,9 +68,9 @@ export class RejectedError extends Error {
   /** @param code - why; @param limiter - the name of who refuses. */
   constructor(code: RejectionCode, limiter: string, options?: RejectedErrorOptions) {
     const { stackTraceLimit } = v8Error;
-    if (!RejectedError.captureStack) v8Error.stackTraceLimit = 0;
+    if (!RejectedError.captureStack) limitStacks(0);
     super(`${limiter} refused: ${code}`);
-    v8Error.stackTraceLimit = stackTraceLimit;
+    if (!RejectedError.captureStack) limitStacks(stackTraceLimit);
     this.code = code;
     this.limiter = limiter;
     this.retryAfterMs = options?.retryAfterMs;

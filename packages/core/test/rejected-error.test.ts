@@ -1,0 +1,108 @@
+import { runInNewContext } from 'node:vm';
+import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
+import { isRejected, RejectedError, type RejectionCode } from '../src/index.ts';
+
+afterEach(() => {
+  RejectedError.captureStack = false;
+});
+
+describe('RejectedError', () => {
+  it('says who refused, why and until when', () => {
+    const cause = new Error('why');
+    const error = new RejectedError('RATE_LIMITED', 'per-client', { retryAfterMs: 12.5, cause });
+    expect(error).toMatchObject({
+      name: 'RejectedError',
+      message: 'per-client refused: RATE_LIMITED',
+      code: 'RATE_LIMITED',
+      limiter: 'per-client',
+      retryAfterMs: 12.5,
+      workBegan: false,
+      cause,
+    });
+    expect(error).toBeInstanceOf(Error);
+    expect(String(error)).toBe('RejectedError: per-client refused: RATE_LIMITED');
+  });
+
+  it('leaves open what nobody knows', () => {
+    const error = new RejectedError('CANCELLED', 'pool');
+    expect(error.retryAfterMs).toBeUndefined();
+    expect('cause' in error).toBe(false);
+    expect(new RejectedError('CANCELLED', 'pool', { workBegan: true }).workBegan).toBe(true);
+    expect(new RejectedError('RATE_LIMITED', 'pool', { retryAfterMs: 0 }).retryAfterMs, 'now').toBe(0);
+  });
+
+  it('captures no stack, and leaves those of other errors alone', () => {
+    const refuse = (): RejectedError => new RejectedError('SHED', 'queue');
+    expect(refuse().stack).toBe('RejectedError: queue refused: SHED');
+    expect(new Error('other').stack).toContain('rejected-error.test.ts');
+  });
+
+  it('captures a stack when asked to', () => {
+    RejectedError.captureStack = true;
+    expect(new RejectedError('SHED', 'queue').stack).toContain('rejected-error.test.ts');
+  });
+
+  it('keeps the limit of stack frames that it found', () => {
+    const { stackTraceLimit } = Error;
+    try {
+      Error.stackTraceLimit = 7;
+      new RejectedError('SHED', 'queue');
+      expect(Error.stackTraceLimit).toBe(7);
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
+  });
+
+  it('can be made where the intrinsics are frozen', () => {
+    Object.defineProperty(Error, 'stackTraceLimit', { writable: false });
+    try {
+      expect(new RejectedError('SHED', 'queue')).toMatchObject({ code: 'SHED' });
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', { writable: true });
+    }
+  });
+});
+
+describe('isRejected', () => {
+  it('knows a refusal, and whether it is the one asked for', () => {
+    const error: unknown = new RejectedError('QUEUE_FULL', 'queue');
+    expect(isRejected(error)).toBe(true);
+    expect(isRejected(error, 'QUEUE_FULL')).toBe(true);
+    expect(isRejected(error, 'SHED')).toBe(false);
+    if (isRejected(error)) expectTypeOf(error).toEqualTypeOf<RejectedError>();
+  });
+
+  it('knows a refusal that another copy of the package made', async () => {
+    vi.resetModules();
+    const copy = await import('../src/rejected-error.ts');
+    const theirs: unknown = new copy.RejectedError('CIRCUIT_OPEN', 'breaker', { retryAfterMs: 5 });
+    expect(theirs).not.toBeInstanceOf(RejectedError);
+    expect(isRejected(theirs, 'CIRCUIT_OPEN')).toBe(true);
+    expect(copy.isRejected(new RejectedError('SHED', 'queue'), 'SHED')).toBe(true);
+  });
+
+  it('knows subclasses, of which a copy knows nothing', () => {
+    class Special extends RejectedError {}
+    expect(isRejected(new Special('SHED', 'queue'))).toBe(true);
+  });
+
+  it.each([
+    undefined,
+    null,
+    'QUEUE_FULL',
+    1,
+    Symbol('x'),
+    () => {},
+    {},
+    { code: 'QUEUE_FULL', name: 'RejectedError' },
+    Object.create(null),
+    new Error('QUEUE_FULL'),
+    new DOMException('aborted', 'AbortError'),
+    runInNewContext('new Error("of another realm")'),
+  ])('does not take %o for one', (other) => expect(isRejected(other)).toBe(false));
+
+  it('has a type for every code', () => {
+    expectTypeOf<RejectedError['code']>().toEqualTypeOf<RejectionCode>();
+    expectTypeOf(isRejected).parameter(1).toEqualTypeOf<RejectionCode | undefined>();
+  });
+});
