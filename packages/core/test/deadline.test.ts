@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { atDeadline } from '../src/index.ts';
+import { atDeadline, type Clock, type TimerOptions } from '../src/index.ts';
 import { VirtualClock } from '../src/testing/index.ts';
 
 describe('atDeadline', () => {
@@ -55,5 +55,102 @@ describe('atDeadline', () => {
     expect(() => clock.advanceSync(5)).toThrow('of the caller');
     clock.advanceSync(5);
     expect(told).toBe(1);
+  });
+
+  it('keeps the order of the rest when most have been cancelled', () => {
+    const clock = new VirtualClock();
+    const fired: number[] = [];
+    const at = (i: number): number => 1 + ((i * 7919) % 1000);
+    const timers = Array.from({ length: 1000 }, (_, i) => atDeadline(clock, at(i), () => fired.push(at(i))));
+    timers.forEach((timer, i) => {
+      if (i % 5 !== 0) timer.cancel();
+    });
+    clock.advanceSync(2000);
+    expect(fired).toHaveLength(200);
+    expect(fired).toEqual([...fired].sort((a, b) => a - b));
+  });
+
+  it('never fires Infinity, and needs no timer for it', () => {
+    const clock = new VirtualClock();
+    let told = 0;
+    const never = atDeadline(clock, Number.POSITIVE_INFINITY, () => told++);
+    expect(clock.pendingTimers).toBe(0);
+    atDeadline(clock, 10, () => told++);
+    clock.advanceSync(1e12);
+    expect(told).toBe(1);
+    expect(clock.pendingTimers).toBe(0);
+    never.cancel();
+  });
+
+  it('fires what has passed as soon as possible, never at once', () => {
+    const clock = new VirtualClock(100);
+    let told = 0;
+    atDeadline(clock, 50, () => told++);
+    expect(told).toBe(0);
+    clock.advanceSync(0);
+    expect(told).toBe(1);
+  });
+
+  it('holds for longer than the platform can', () => {
+    const clock = new VirtualClock();
+    const fired: number[] = [];
+    atDeadline(clock, 2 ** 40, () => fired.push(clock.now()));
+    clock.advanceSync(2 ** 40 - 1);
+    expect(fired).toEqual([]);
+    clock.advanceSync(1);
+    expect(fired).toEqual([2 ** 40]);
+  });
+
+  it('lets a callback cancel the others and set new ones', () => {
+    const clock = new VirtualClock();
+    const fired: string[] = [];
+    const others = [10, 10, 20].map((at) => atDeadline(clock, at, () => fired.push(`other at ${at}`)));
+    atDeadline(clock, 5, () => {
+      for (const other of others) other.cancel();
+      others[0]?.cancel();
+      atDeadline(clock, 15, () => fired.push('new'));
+    });
+    clock.advanceSync(100);
+    expect(fired).toEqual(['new']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('waits on when the timer comes early or the clock goes back', () => {
+    const clock = new VirtualClock();
+    const fired: number[] = [];
+    atDeadline(clock, 10, () => fired.push(clock.now()));
+    clock.jumpTo(-50);
+    clock.advanceSync(59);
+    expect(fired).toEqual([]);
+    clock.advanceSync(1);
+    expect(fired).toEqual([10]);
+  });
+
+  it('does not keep the process alive', () => {
+    const clock = new VirtualClock();
+    const options: (TimerOptions | undefined)[] = [];
+    const watched: Clock = {
+      now: () => clock.now(),
+      nextTurn: (callback) => clock.nextTurn(callback),
+      setTimer: (callback, delayMs, timerOptions) => {
+        options.push(timerOptions);
+        return clock.setTimer(callback, delayMs);
+      },
+    };
+    atDeadline(watched, 10, () => {});
+    expect(options).toEqual([{ keepAlive: false }]);
+  });
+
+  it('forgets what was cancelled, also while something else is pending', () => {
+    const collect = (globalThis as { gc?: () => void }).gc;
+    if (collect === undefined) throw new Error('run with --expose-gc');
+    const clock = new VirtualClock();
+    const pending = atDeadline(clock, 1e6, () => {});
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 300_000; i++) atDeadline(clock, 1000 + (i % 1000), () => {}).cancel();
+    collect();
+    expect(process.memoryUsage().heapUsed - before, 'bytes left by 300 000').toBeLessThan(2 ** 20);
+    pending.cancel();
   });
 });

@@ -1,0 +1,112 @@
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { type AdmissionOptions, compose, type Policy, RejectedError } from '../src/index.ts';
+
+type Work = (ctx: AdmissionOptions | undefined) => unknown;
+
+/** A policy that writes down what happens, and may change the context on the way in. */
+function logged(name: string, log: string[], inward = (ctx: AdmissionOptions | undefined) => ctx): Policy {
+  return {
+    async execute(fn: Work, ctx?: AdmissionOptions) {
+      log.push(`> ${name}`);
+      try {
+        return await fn(inward(ctx));
+      } finally {
+        log.push(`< ${name}`);
+      }
+    },
+  } as Policy;
+}
+
+describe('compose', () => {
+  it('puts the first outermost', async () => {
+    const log: string[] = [];
+    const policy = compose(logged('a', log), logged('b', log), logged('c', log));
+    await policy.execute(() => log.push('work'));
+    expect(log).toEqual(['> a', '> b', '> c', 'work', '< c', '< b', '< a']);
+  });
+
+  it('gives every policy and the work the context of the one around it', async () => {
+    const log: string[] = [];
+    const seen: (AdmissionOptions | undefined)[] = [];
+    const lower = (ctx: AdmissionOptions | undefined) => {
+      seen.push(ctx);
+      return { ...ctx, priority: (ctx?.priority ?? 0) - 1 };
+    };
+    const policy = compose(logged('a', log, lower), logged('b', log, lower));
+    await policy.execute((ctx: { readonly priority: number }) => seen.push(ctx), { priority: 5 });
+    expect(seen.map((ctx) => ctx?.priority)).toEqual([5, 4, 3]);
+  });
+
+  it('gives a context without a word to a call that came without one', async () => {
+    const log: string[] = [];
+    await compose(logged('a', log)).execute((...args: unknown[]) => expect(args).toEqual([{}]));
+    expect(log).toEqual(['> a', '< a']);
+  });
+
+  it('lets results, errors and refusals through untouched', async () => {
+    const log: string[] = [];
+    const policy = compose(logged('a', log), logged('b', log));
+    const result = { some: 'result' };
+    await expect(policy.execute(() => result)).resolves.toBe(result);
+    const error = new Error('of the work');
+    await expect(policy.execute(() => Promise.reject(error))).rejects.toBe(error);
+    const refusal = new RejectedError('SHED', 'b');
+    const refusing: Policy = { execute: () => Promise.reject(refusal) };
+    await expect(compose(logged('a', log), refusing).execute(() => result)).rejects.toBe(refusal);
+  });
+
+  it('does not begin the work that an outer policy refuses', async () => {
+    const refusing: Policy = { execute: () => Promise.reject(new RejectedError('SHED', 'outer')) };
+    let ran = false;
+    const call = compose(refusing, logged('inner', [])).execute(() => {
+      ran = true;
+    });
+    await expect(call).rejects.toMatchObject({ code: 'SHED' });
+    expect(ran).toBe(false);
+  });
+
+  it('turns what is thrown at once into a rejection, by the work or a policy', async () => {
+    const throwing: Policy = {
+      execute: () => {
+        throw new Error('of the policy');
+      },
+    };
+    await expect(compose(throwing).execute(() => 1)).rejects.toThrow('of the policy');
+    const work = (): never => {
+      throw new Error('of the work');
+    };
+    await expect(compose().execute(work)).rejects.toThrow('of the work');
+    await expect(compose(logged('a', [])).execute(work)).rejects.toThrow('of the work');
+  });
+
+  it('nests, keeps its policies apart between calls and may be empty', async () => {
+    const log: string[] = [];
+    const policies = [logged('a', log), compose(logged('b', log), compose())];
+    const policy = compose(...policies, logged('c', log));
+    policies.length = 0;
+    await Promise.all([policy.execute(() => 1), policy.execute(() => 2)]);
+    expect(log.filter((line) => line.startsWith('>')).sort()).toEqual([
+      '> a',
+      '> a',
+      '> b',
+      '> b',
+      '> c',
+      '> c',
+    ]);
+    await expect(compose().execute((ctx) => ctx, { priority: 3 })).resolves.toEqual({ priority: 3 });
+  });
+
+  it.each([undefined, null, {}, () => {}, { execute: true }])('does not take %o for a policy', (other) => {
+    expect(() => compose(logged('a', []), other as unknown as Policy)).toThrow(
+      new TypeError('policies[1] must have an execute() method'),
+    );
+  });
+
+  it('knows the types of context and result', () => {
+    const policy = compose();
+    expectTypeOf(policy.execute(() => 1)).toEqualTypeOf<Promise<number>>();
+    expectTypeOf(
+      policy.execute(async (ctx: { priority: number }) => `${ctx.priority}`, { priority: 1 }),
+    ).toEqualTypeOf<Promise<string>>();
+  });
+});
