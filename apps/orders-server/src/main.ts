@@ -27,16 +27,25 @@ const gateway = new HttpPaymentGateway({
 });
 const { app, drain } = buildApp(config, { gateway, log });
 
-closeWithGrace(
-  { delay: config.SHUTDOWN_GRACE_MS + 2 * SOCKET_GRACE_MS, logger: log },
-  async ({ signal, err }) => {
+// Signals are counted here, not there: npm and terminals deliver the same one twice, and that must not cost the orders.
+const leave = closeWithGrace(
+  { delay: config.SHUTDOWN_GRACE_MS + 2 * SOCKET_GRACE_MS, logger: log, skip: ['SIGTERM', 'SIGINT'] },
+  async ({ err }) => {
     if (err !== undefined) log.fatal({ err }, 'stopping after an error nobody caught');
-    else log.info({ signal }, 'stopping');
     await drain();
     setTimeout(() => app.server.closeAllConnections(), SOCKET_GRACE_MS).unref();
     await app.close();
     log.info('stopped');
   },
 );
+let stopping = false;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    leave.close();
+  });
+}
 
 await app.listen({ port: config.PORT, host: config.HOST });
