@@ -78,13 +78,7 @@ export class PerClientRateLimiter extends ClientAccounts {
   retryAfterMs(key: string, cost = 1, now = this.clock.now(), ahead = 0): number {
     if (this.#closed) return Number.POSITIVE_INFINITY;
     if (this.#shadow || this.isExempt(key)) return 0;
-    const t = this.open(key, now);
-    const { limit } = this.ledger;
-    if (!gcra.isPossible(limit, cost)) return Number.POSITIVE_INFINITY;
-    const tat = ahead > 0 ? gcra.charge(limit, this.ledger.tat, ahead, t) : this.ledger.tat;
-    const own = gcra.admits(limit, tat, cost, t)
-      ? 0
-      : gcra.untilTime(gcra.admissionTime(limit, tat, cost), this.start, now);
+    const own = this.#ownWaitMs(key, cost, now, ahead);
     return this.parent === undefined ? own : Math.max(own, this.parent.retryAfterMs(cost, now, ahead));
   }
 
@@ -150,24 +144,39 @@ export class PerClientRateLimiter extends ClientAccounts {
     return admitted;
   }
 
+  #ownWaitMs(key: string, cost: number, now: number, ahead: number): number {
+    const t = this.open(key, now);
+    const { limit } = this.ledger;
+    if (!gcra.isPossible(limit, cost)) return Number.POSITIVE_INFINITY;
+    const tat = ahead > 0 ? gcra.charge(limit, this.ledger.tat, ahead, t) : this.ledger.tat;
+    if (gcra.admits(limit, tat, cost, t)) return 0;
+    return gcra.untilTime(gcra.admissionTime(limit, tat, cost), this.start, now);
+  }
+
   #enter(key: string, ctx: AdmissionOptions): void {
-    const { cost = 1 } = ctx;
-    const now = this.clock.now();
     const over = refusalAtEntry(ctx, this.clock, this.name);
-    if (over === undefined && this.tryAcquire(key, cost, now)) return;
     if (over !== undefined) {
       this.#refused++;
       throw over;
     }
-    if (this.#closed) throw new RejectedError('SHUTTING_DOWN', this.name);
+    const { cost = 1 } = ctx;
+    const now = this.clock.now();
+    if (!this.tryAcquire(key, cost, now)) throw this.#refusal(key, cost, now);
+  }
+
+  #refusal(key: string, cost: number, now: number): Error {
+    if (this.#closed) return new RejectedError('SHUTTING_DOWN', this.name);
     const maxCost = this.maxCost(key);
-    if (!(cost >= 0 && cost <= maxCost) && maxCost > 0) {
-      throw new RangeError(`cost must be a number from 0 to ${maxCost}, got ${cost}`);
+    // Where nothing is ever admitted, at rate 0, it is not the cost that is wrong.
+    if (maxCost > 0 && !(cost >= 0 && cost <= maxCost)) {
+      return new RangeError(`cost must be a number from 0 to ${maxCost}, got ${cost}`);
     }
     const retryAfterMs = this.retryAfterMs(key, cost, now);
-    throw new RejectedError(
+    const isParents = this.#ownWaitMs(key, cost, now, 0) < retryAfterMs;
+    const limiter = isParents && this.parent !== undefined ? this.parent.name : this.name;
+    return new RejectedError(
       'RATE_LIMITED',
-      this.name,
+      limiter,
       Number.isFinite(retryAfterMs) ? { retryAfterMs } : undefined,
     );
   }

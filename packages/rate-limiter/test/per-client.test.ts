@@ -124,9 +124,9 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.remaining('ann')).toBe(1);
   });
 
-  it('charges a call to its client and to the parent, or to neither', () => {
+  it('charges a call to its client and to the parent, or to neither, and names who refuses', async () => {
     const clock = new VirtualClock();
-    const parent = new TokenBucket({ rate: 1, burst: 3, clock });
+    const parent = new TokenBucket({ rate: 1, burst: 3, clock, name: 'everybody' });
     const { limiter } = limiterOf({ parent, clock });
     expect(limiter.tryAcquire('ann', 2)).toBe(true);
     expect(limiter.tryAcquire('ann', 1)).toBe(false);
@@ -135,10 +135,20 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.remaining('bob')).toBe(2);
     expect(limiter.retryAfterMs('bob', 2)).toBe(1000);
     expect(limiter.check('bob', 1)).toBe(true);
+    const refusals = ['ann', 'bob'].map((key) => limiter.acquire(key, { cost: 2 }).catch((error) => error));
+    expect(await Promise.all(refusals)).toMatchObject([
+      { limiter: 'everybody', retryAfterMs: 1000 },
+      { limiter: 'everybody', retryAfterMs: 1000 },
+    ]);
+    expect(await limiter.acquire('ann').catch((error) => error)).toMatchObject({
+      limiter: 'users',
+      retryAfterMs: 100,
+    });
     limiter.refund('ann', 2);
     expect(parent.remaining()).toBe(3);
     parent.setLimit({ burst: 1 });
     expect(limiter.maxCost('bob')).toBe(1);
+    await expect(limiter.acquire('bob', { cost: 2 })).rejects.toThrow(RangeError);
   });
 
   it('lets the allow list pass, at no cost to anybody', () => {
