@@ -80,6 +80,17 @@ export class Levels<T> implements Storage<T> {
     return this.#leave(this.#levels[0]?.last);
   }
 
+  /** What an entry of this priority would have to wait for: the sum of the weights of all that come out before it. */
+  weightAhead(priority: number): number {
+    let weight = 0;
+    for (let i = this.#levels.length - 1; i >= 0; i--) {
+      const level = this.#levels[i] as Level<T>;
+      if (level.priority < priority) break;
+      weight += level.weight;
+    }
+    return weight;
+  }
+
   /** How many entries the least important level holds. */
   get lowestSize(): number {
     return this.#levels[0]?.size ?? 0;

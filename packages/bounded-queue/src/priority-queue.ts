@@ -21,6 +21,11 @@ export class PriorityQueue<T> extends Queue<T> {
     this.#levels = levels;
   }
 
+  /** The sum of the weights of the items that would come out before a newcomer of this priority (default 0). */
+  weightAhead(priority = 0): number {
+    return this.#levels.weightAhead(priority);
+  }
+
   /** Drops everything of the least important level, each told `SHED`. Returns how many there were. */
   dropLowest(): number {
     const count = this.#levels.lowestSize;

@@ -71,4 +71,15 @@ describe('PriorityQueue', () => {
     expect(queue.tryPush('nan', { priority: Number.NaN })).toBe(false);
     expect(queue.size).toBe(0);
   });
+
+  it('knows what a newcomer would have to wait for', () => {
+    const { queue } = setup(10);
+    queue.tryPush('low', { priority: -1, cost: 5 });
+    queue.tryPush('plain', { cost: 2 });
+    queue.tryPush('high', { priority: 3 });
+    expect([4, 3, 0, -1].map((priority) => queue.weightAhead(priority))).toEqual([0, 1, 3, 8]);
+    expect(queue.weightAhead()).toBe(3);
+    drain(queue);
+    expect(queue.weightAhead(-1)).toBe(0);
+  });
 });
