@@ -1,0 +1,48 @@
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { AllOf, LeakyBucket, LeakyBucketShaper, PerClientRateLimiter, TokenBucket } from '../src/index.ts';
+
+const clock = new VirtualClock();
+const bucket = new TokenBucket({ rate: 1e-3, burst: 1, clock });
+const leaky = new LeakyBucket({ rate: 1e-3, capacity: 1, clock });
+const shaper = new LeakyBucketShaper({ rate: 1e-3, capacity: 1, clock });
+const users = new PerClientRateLimiter({ rate: 1e-3, burst: 1, clock });
+const all = new AllOf({ limits: [bucket, leaky], clock });
+
+const refusals: Readonly<Record<string, () => boolean>> = {
+  TokenBucket: () => bucket.tryAcquire(),
+  LeakyBucket: () => leaky.tryAcquire(),
+  LeakyBucketShaper: () => shaper.tryAcquire(),
+  PerClientRateLimiter: () => users.tryAcquire('ann'),
+  AllOf: () => all.tryAcquire(),
+};
+
+/** The median of some rounds: in one of them code may be compiled, in another garbage may be collected. */
+function bytesPerCall(call: () => boolean): number {
+  const calls = 10_000;
+  for (let i = 0; i < 20 * calls; i++) call();
+  const rounds = Array.from({ length: 9 }, () => {
+    globalThis.gc?.();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < calls; i++) call();
+    return (process.memoryUsage().heapUsed - before) / calls;
+  });
+  return rounds.sort((a, b) => a - b)[4] ?? Number.NaN;
+}
+
+describe('tryAcquire', () => {
+  it.each(Object.entries(refusals))('of %s allocates nothing when it refuses', (_, tryAcquire) => {
+    tryAcquire();
+    expect(tryAcquire()).toBe(false);
+    expect(bytesPerCall(tryAcquire)).toBeLessThan(4);
+  });
+
+  it('is measured by what would see a single number on the heap', () => {
+    const kept: { number: number | undefined } = { number: undefined };
+    const allocates = (): boolean => {
+      kept.number = Math.random();
+      return bucket.tryAcquire();
+    };
+    expect(bytesPerCall(allocates)).toBeGreaterThan(4);
+  });
+});
