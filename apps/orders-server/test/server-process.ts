@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
@@ -73,4 +75,30 @@ export async function startServer(env: Readonly<Record<string, string>> = {}): P
       if (!response.ok) throw new Error(await response.text());
     },
   };
+}
+
+/** Sends `head`, then `more` every `everyMs` without end; what it was told, and after how long, when it was hung up on. */
+export async function drip(
+  url: string,
+  head: string,
+  more: string,
+  everyMs: number,
+): Promise<{ answer: string; seconds: number }> {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let answer = '';
+  socket.on('data', (chunk) => {
+    answer += chunk.toString();
+  });
+  socket.on('error', () => undefined);
+  socket.write(head);
+  const sent = performance.now();
+  const dripping = setInterval(() => socket.write(more), everyMs);
+  try {
+    await once(socket, 'close', { signal: AbortSignal.timeout(30_000) });
+  } finally {
+    clearInterval(dripping);
+    socket.destroy();
+  }
+  return { answer, seconds: (performance.now() - sent) / 1_000 };
 }

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { runMain, type ServerProcess, startServer } from './server-process.ts';
+import { drip, runMain, type ServerProcess, startServer } from './server-process.ts';
 
 const bound = { timeout: 15_000, interval: 25 };
 
@@ -16,26 +15,13 @@ async function retryAfterOf(response: Response, error: string): Promise<number> 
   return body.retryAfter ?? Number.NaN;
 }
 
-/** Sends the head of an order whose body never ends; resolves with all the server said before it hung up. */
+/** What is said to an order whose body never ends; it must be said long before the request would time out. */
 async function neverEndingOrder({ url }: ServerProcess, user: string): Promise<string> {
-  const { port, hostname } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  let answer = '';
-  socket.on('data', (chunk) => {
-    answer += chunk.toString();
-  });
-  socket.on('error', () => undefined);
-  socket.write(
-    `POST /api/orders HTTP/1.1\r\nhost: ${hostname}\r\nx-user-id: ${user}\r\n` +
-      'content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
-  );
-  const more = setInterval(() => socket.write('1\r\n \r\n'), 20);
-  try {
-    await once(socket, 'close', { signal: AbortSignal.timeout(5_000) });
-  } finally {
-    clearInterval(more);
-    socket.destroy();
-  }
+  const head =
+    `POST /api/orders HTTP/1.1\r\nhost: a\r\nx-user-id: ${user}\r\n` +
+    'content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n';
+  const { answer, seconds } = await drip(url, head, '1\r\n \r\n', 20);
+  expect(seconds).toBeLessThan(6);
   return answer;
 }
 
