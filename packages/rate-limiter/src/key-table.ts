@@ -1,10 +1,10 @@
 import { KeyHash } from './key-hash.ts';
+import { Slots, WAYS } from './slots.ts';
 
-// With sixteen slots to a bucket, four of which are kept for keys that have no better place, and a quarter more slots than
-// keys, about one key in a million finds no slot in a table that is as full as it may be.
-const WAYS = 16;
-const KEPT_FREE = 4;
+// With a quarter more slots than keys, and four slots of a bucket kept for keys that have no better place, about one key
+// in a million finds no slot in a table that is as full as it may be.
 const SLOTS_PER_CLIENT = 1.25;
+const KEPT_FREE = 4;
 
 /**
  * What each key has spent, as a theoretical arrival time (see gcra.ts) and the tier it is counted in, in a table that
@@ -25,10 +25,7 @@ export class KeyTable {
   readonly #hash: KeyHash;
   readonly #tiers: number;
   readonly #buckets: number;
-  // Of each bucket first the lower halves of its hashes, then the upper halves.
-  readonly #hashes: Int32Array;
-  readonly #tats: Float64Array;
-  readonly #slotTiers: Uint8Array;
+  readonly #slots: Slots;
   readonly #accounts: Float64Array;
   // The key of the latest read: where it stands (-1 for nowhere) and its hash.
   #slot = -1;
@@ -39,9 +36,7 @@ export class KeyTable {
     this.#hash = new KeyHash(seed0, seed1);
     this.#tiers = tiers;
     this.#buckets = Math.ceil((maxClients * SLOTS_PER_CLIENT) / WAYS);
-    this.#hashes = new Int32Array(this.#buckets * WAYS * 2);
-    this.#tats = new Float64Array(this.#buckets * WAYS);
-    this.#slotTiers = new Uint8Array(this.#buckets * WAYS);
+    this.#slots = new Slots(this.#buckets, tiers > 1);
     this.#accounts = new Float64Array(this.#buckets * tiers);
   }
 
@@ -57,8 +52,7 @@ export class KeyTable {
 
   /** What the table takes, in bytes. */
   get bytes(): number {
-    const { byteLength } = this.#hashes;
-    return byteLength + this.#tats.byteLength + this.#slotTiers.byteLength + this.#accounts.byteLength;
+    return this.#slots.bytes + this.#accounts.byteLength;
   }
 
   /** Up to when `key`, which belongs to `tier`, has spent, at most. The next `write` is about this key. */
@@ -72,14 +66,14 @@ export class KeyTable {
     this.#low = low;
     this.#high = high;
     const home = this.#bucketOf(low);
-    this.#slot = this.#find(home, low, high);
-    if (this.#slot < 0) this.#slot = this.#find(this.#bucketOf(high), low, high);
+    this.#slot = this.#slots.find(home, low, high);
+    if (this.#slot < 0) this.#slot = this.#slots.find(this.#bucketOf(high), low, high);
     if (this.#slot < 0) {
       this.tier = tier;
       return this.#accounts[home * this.#tiers + tier] as number;
     }
-    this.tier = this.#slotTiers[this.#slot] as number;
-    return this.#tats[this.#slot] as number;
+    this.tier = this.#slots.tier(this.#slot);
+    return this.#slots.tat(this.#slot);
   }
 
   /** Records at `t` up to when the key of the latest `read` has spent, in `tier`. */
@@ -88,39 +82,34 @@ export class KeyTable {
       if (!(tat > t)) return;
       this.#slot = this.#makeRoom(tat, tier, t);
       if (this.#slot < 0) return;
-      const at = this.#hashIndex(this.#slot);
-      this.#hashes[at] = this.#low;
-      this.#hashes[at + WAYS] = this.#high;
+      this.#slots.assign(this.#slot, this.#low, this.#high);
     }
-    this.#tats[this.#slot] = tat;
-    this.#slotTiers[this.#slot] = tier;
+    this.#slots.setTat(this.#slot, tat, tier);
   }
 
   /** Calls `visit` for every key that at `t` has spent something. */
   forEach(t: number, visit: (low: number, high: number, tier: number, tat: number) => void): void {
-    for (let slot = 0; slot < this.#tats.length; slot++) {
-      const tat = this.#tats[slot] as number;
-      if (!(tat > t)) continue;
-      const at = this.#hashIndex(slot);
-      const high = this.#hashes[at + WAYS] as number;
-      visit(this.#hashes[at] as number, high, this.#slotTiers[slot] as number, tat);
+    const slots = this.#slots;
+    for (let slot = 0; slot < slots.length; slot++) {
+      const tat = slots.tat(slot);
+      if (tat > t) visit(slots.low(slot), slots.high(slot), slots.tier(slot), tat);
     }
   }
 
   /** How many keys have spent something that has not come back at `t`. */
   count(t: number): number {
-    const tats = this.#tats;
+    const slots = this.#slots;
     let count = 0;
-    for (let slot = 0; slot < tats.length; slot++) if ((tats[slot] as number) > t) count++;
+    for (let slot = 0; slot < slots.length; slot++) if (slots.tat(slot) > t) count++;
     return count;
   }
 
   /** Replaces by `convert` what the keys of `tier` have spent at `t`. */
   convert(tier: number, t: number, convert: (tat: number) => number): void {
-    const tats = this.#tats;
-    for (let slot = 0; slot < tats.length; slot++) {
-      const tat = tats[slot] as number;
-      if (tat > t && this.#slotTiers[slot] === tier) tats[slot] = convert(tat);
+    const slots = this.#slots;
+    for (let slot = 0; slot < slots.length; slot++) {
+      const tat = slots.tat(slot);
+      if (tat > t && slots.tier(slot) === tier) slots.setTat(slot, convert(tat), tier);
     }
     const accounts = this.#accounts;
     for (let i = tier; i < accounts.length; i += this.#tiers) {
@@ -145,22 +134,22 @@ export class KeyTable {
 
   /** A slot for the latest key, which has spent up to `tat`; -1 if it was charged to its account instead. */
   #makeRoom(tat: number, tier: number, t: number): number {
+    const slots = this.#slots;
     const home = this.#bucketOf(this.#low);
     const other = this.#bucketOf(this.#high);
-    const atHome = this.#freeSlots(home, t);
-    const roomier = atHome >= KEPT_FREE || atHome >= this.#freeSlots(other, t) ? home : other;
-    const slot = this.#least(roomier);
-    if (!((this.#tats[slot] as number) > t)) return slot;
+    const freeAtHome = slots.free(home, t);
+    const roomier = freeAtHome >= KEPT_FREE || freeAtHome >= slots.free(other, t) ? home : other;
+    const slot = slots.earliest(roomier);
+    if (!(slots.tat(slot) > t)) return slot;
 
-    const elsewhere = this.#least(roomier === home ? other : home);
-    const victim = (this.#tats[elsewhere] as number) < (this.#tats[slot] as number) ? elsewhere : slot;
-    const owed = this.#tats[victim] as number;
+    const elsewhere = slots.earliest(roomier === home ? other : home);
+    const victim = slots.tat(elsewhere) < slots.tat(slot) ? elsewhere : slot;
+    const owed = slots.tat(victim);
     if (owed > tat) {
       this.#raiseAccount(home, tier, tat);
       return -1;
     }
-    const victimHome = this.#bucketOf(this.#hashes[this.#hashIndex(victim)] as number);
-    this.#raiseAccount(victimHome, this.#slotTiers[victim] as number, owed);
+    this.#raiseAccount(this.#bucketOf(slots.low(victim)), slots.tier(victim), owed);
     return victim;
   }
 
@@ -169,38 +158,7 @@ export class KeyTable {
     this.#accounts[i] = Math.max(this.#accounts[i] as number, tat);
   }
 
-  /** The slot of `bucket` whose key has spent the least: a free one if there is one. */
-  #least(bucket: number): number {
-    const end = (bucket + 1) * WAYS;
-    let least = bucket * WAYS;
-    for (let slot = least + 1; slot < end; slot++) {
-      if ((this.#tats[slot] as number) < (this.#tats[least] as number)) least = slot;
-    }
-    return least;
-  }
-
-  #freeSlots(bucket: number, t: number): number {
-    const end = (bucket + 1) * WAYS;
-    let free = 0;
-    for (let slot = bucket * WAYS; slot < end; slot++) if (!((this.#tats[slot] as number) > t)) free++;
-    return free;
-  }
-
-  #find(bucket: number, low: number, high: number): number {
-    const hashes = this.#hashes;
-    const base = bucket * WAYS * 2;
-    for (let i = base; i < base + WAYS; i++) {
-      if (hashes[i] === low && hashes[i + WAYS] === high) return bucket * WAYS + (i - base);
-    }
-    return -1;
-  }
-
   #bucketOf(half: number): number {
     return Math.floor(((half >>> 0) * this.#buckets) / 2 ** 32);
-  }
-
-  #hashIndex(slot: number): number {
-    const way = slot % WAYS;
-    return (slot - way) * 2 + way;
   }
 }

@@ -24,8 +24,8 @@ export interface ClientLimitOptions extends RateOptions {
 /** Options of `PerClientRateLimiter`. */
 export interface PerClientRateLimiterOptions extends ClientLimitOptions {
   /**
-   * How many clients that have spent something are told apart (1 to 2^24). Their memory, 22 bytes each and 0.6 more
-   * for every tier, is taken at once. Default: 100 000.
+   * How many clients that have spent something are told apart (1 to 2^24). Their memory is taken at once: 21 bytes
+   * each; with tiers a byte more, and 0.6 for every tier. Default: 100 000.
    */
   readonly maxClients?: number | undefined;
   /** Limits by name for clients that have another one (up to 255). Default: none. */

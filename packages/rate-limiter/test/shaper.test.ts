@@ -100,6 +100,9 @@ describe('LeakyBucketShaper', () => {
     await clock.advance(100);
     expect(shaper.tryAcquire()).toBe(true);
     expect(shaper.tryAcquire(101)).toBe(false);
+    expect(shaper.retryAfterMs(101)).toBe(Number.POSITIVE_INFINITY);
+    expect(shaper.retryAfterMs(-1)).toBe(Number.POSITIVE_INFINITY);
+    expect(shaper.retryAfterMs(100)).toBe(100);
     await expect(shaper.acquire({ cost: 101 })).rejects.toThrow(RangeError);
     expect(shaper.maxCost).toBe(100);
   });
