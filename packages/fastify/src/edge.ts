@@ -1,0 +1,214 @@
+import { type AdmissionOptions, type Clock, isRejected, type Unsubscribe } from '@bp/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { answers, answerTo } from './answers.ts';
+import type { Arrival } from './arrival.ts';
+import { deadlineOf, latenessMs } from './gates/deadline.ts';
+import { LoadGate } from './gates/load.ts';
+import { ShutdownGate } from './gates/shutdown.ts';
+import type { ResolvedBackpressureOptions } from './options.ts';
+import { Overload, type OverloadChange } from './overload.ts';
+import { priorityOf } from './priority.ts';
+import { Replies } from './reply.ts';
+import { Requests } from './requests.ts';
+import { type RouteConfig, type RouteSettings, Routes } from './routes.ts';
+import type { BackpressureStats } from './stats.ts';
+
+type Done = (error?: Error) => void;
+
+/** The gates in the order they stand, and what becomes of a request at each of them. */
+export class Edge {
+  readonly #options: ResolvedBackpressureOptions;
+  readonly #clock: Clock;
+  readonly #requests: Requests;
+  readonly #routes: Routes;
+  readonly #replies: Replies;
+  readonly #shutdown = new ShutdownGate();
+  readonly #load: LoadGate | undefined;
+  readonly #overload: Overload;
+
+  constructor(options: ResolvedBackpressureOptions) {
+    const { clock, load } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#requests = new Requests(clock);
+    this.#routes = new Routes(options);
+    this.#replies = new Replies(options);
+    this.#load = load === undefined ? undefined : new LoadGate(clock, load, this.#requests);
+    this.#overload = new Overload(clock);
+  }
+
+  get shuttingDown(): boolean {
+    return this.#shutdown.begun;
+  }
+
+  start(): void {
+    this.#load?.start();
+  }
+
+  async close(): Promise<void> {
+    this.#load?.stop();
+    this.#overload.stop();
+    await this.#routes.close();
+  }
+
+  shutDown(ctx: AdmissionOptions): void {
+    this.#shutdown.begin(ctx);
+  }
+
+  onOverloadChange(listener: (change: OverloadChange) => void): Unsubscribe {
+    return this.#overload.onChange(listener);
+  }
+
+  /** What stands before a route. @throws TypeError or RangeError naming the option of the route that is wrong. */
+  settingsOf(config: RouteConfig): RouteSettings {
+    return this.#routes.of(config);
+  }
+
+  stats(): BackpressureStats {
+    const { load } = this.#options;
+    const loop = this.#load?.loop;
+    return {
+      ...this.#requests.stats(),
+      refused: this.#replies.counts,
+      waiting: this.#load?.waiting ?? 0,
+      pressure: load === undefined ? 0 : (this.#load?.pressure(load, this.#clock.now()) ?? 0),
+      overloaded: this.#overload.isOn,
+      eventLoopLagMs: loop?.lagMs ?? 0,
+      eventLoopUtilization: loop?.utilization ?? 0,
+      shuttingDown: this.#shutdown.begun,
+    };
+  }
+
+  /** Before anything but the headers is read. */
+  readonly onRequest = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
+    const arrival = this.#arrive(request, reply);
+    if (arrival.settings.exempt) this.#admit(arrival, done);
+    else if (!this.#refuseForShutdown(arrival) && !this.#refuseForDeadline(arrival)) {
+      this.#askForRate(arrival, done);
+    }
+  };
+
+  /** When the body has been read and checked, and work is about to begin. */
+  readonly preHandler = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
+    const load = this.settingsOf(request.routeOptions.config).load === undefined ? undefined : this.#load;
+    if (load === undefined || load.tryEnter()) this.#begin(request, reply, done);
+    else load.enter(() => this.#begin(request, reply, done));
+  };
+
+  /** Answers a refusal that a handler threw; false if `error` is none. */
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): boolean {
+    if (!isRejected(error)) return false;
+    const { retryAfterMs, limiter: policy } = error;
+    const answer = answerTo(error);
+    const spreadMs = answer.status === 503 ? this.#spreadMs : 0;
+    this.#replies.send(request, reply, { reason: 'handler', answer, retryAfterMs, spreadMs, policy });
+    return true;
+  }
+
+  get #spreadMs(): number {
+    return this.#load?.spreadMs ?? 0;
+  }
+
+  #arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
+    const { tierOf, tierPriorities } = this.#options;
+    const { headers } = request.raw;
+    const settings = this.settingsOf(request.routeOptions.config);
+    const now = this.#clock.now();
+    const tier = tierOf?.(request);
+    const highest = settings.priority + (tier === undefined ? 0 : (tierPriorities.get(tier) ?? 0));
+    return {
+      request,
+      reply,
+      settings,
+      tier,
+      cost: settings.cost,
+      priority: priorityOf(headers, highest),
+      deadline: settings.deadline === undefined ? undefined : deadlineOf(headers, settings.deadline, now),
+      now,
+    };
+  }
+
+  #refuseForShutdown({ request, reply, now }: Arrival): boolean {
+    if (!this.#shutdown.begun) return false;
+    const retryAfterMs = this.#shutdown.retryAfterMs(now);
+    const refusal = { reason: 'shutdown', answer: answers.shuttingDown, retryAfterMs } as const;
+    this.#replies.sendEarly(request, reply, refusal, true);
+    return true;
+  }
+
+  #refuseForDeadline({ request, reply, settings, deadline, now }: Arrival): boolean {
+    if (settings.deadline === undefined || deadline === undefined) return false;
+    const waitMs = settings.load === undefined ? 0 : (this.#load?.waitMs(settings.load) ?? 0);
+    const lateMs = latenessMs(deadline, settings.deadline, waitMs, now);
+    if (lateMs <= 0) return false;
+    // Late even without the wait: what would help is more time, not another try.
+    const refusal =
+      lateMs >= waitMs
+        ? { answer: answers.deadlineExceeded, retryAfterMs: undefined }
+        : { answer: answers.overloaded, retryAfterMs: lateMs, spreadMs: this.#spreadMs };
+    this.#replies.sendEarly(request, reply, { reason: 'deadline', ...refusal });
+    return true;
+  }
+
+  #askForRate(arrival: Arrival, done: Done): void {
+    const decision = arrival.settings.rateLimit?.decide(arrival);
+    if (!(decision instanceof Promise)) {
+      this.#afterRate(arrival, decision, done);
+      return;
+    }
+    decision
+      .then((retryAfterMs) => {
+        if (arrival.reply.raw.destroyed) return;
+        this.#afterRate({ ...arrival, now: this.#clock.now() }, retryAfterMs, done);
+      })
+      .catch(done);
+  }
+
+  #afterRate(arrival: Arrival, retryAfterMs: number | undefined, done: Done): void {
+    const { request, reply, settings, tier } = arrival;
+    if (retryAfterMs === undefined) {
+      if (!this.#refuseForLoad(arrival)) this.#admit(arrival, done);
+      return;
+    }
+    const policy = settings.rateLimit?.policyOf(tier) ?? 'rate_limit';
+    const refusal = { reason: 'rate_limit', answer: answers.rateLimited, retryAfterMs, policy } as const;
+    this.#replies.sendEarly(request, reply, refusal);
+  }
+
+  #refuseForLoad(arrival: Arrival): boolean {
+    const { request, reply, settings, priority, deadline, now } = arrival;
+    if (settings.load === undefined) return false;
+    const retryAfterMs = this.#load?.refusal(settings.load, priority, deadline, now);
+    if (retryAfterMs === undefined) return false;
+    settings.rateLimit?.refund(arrival);
+    this.#overload.refused(now);
+    const spreadMs = this.#spreadMs;
+    this.#replies.sendEarly(request, reply, {
+      reason: 'load',
+      answer: answers.overloaded,
+      retryAfterMs,
+      spreadMs,
+    });
+    return true;
+  }
+
+  #admit({ request, reply, deadline, priority }: Arrival, done: Done): void {
+    request.backpressure = this.#requests.begin(reply.raw, deadline, priority);
+    done();
+  }
+
+  /** The time may have run out, and the client may have left, while the body was read or the handler waited. */
+  #begin(request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    const over = request.backpressure.doneReason;
+    if (over === undefined) {
+      done();
+    } else if (over.kind === 'deadline') {
+      const refusal = {
+        reason: 'deadline',
+        answer: answers.deadlineExceeded,
+        retryAfterMs: undefined,
+      } as const;
+      this.#replies.send(request, reply, refusal);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { BackpressureStats } from '../stats.ts';
+
+/** A registry of prom-client, as far as it is needed. */
+export interface PrometheusRegistry {
+  registerMetric(metric: never): void;
+  removeSingleMetric(name: string): void;
+}
+
+/** What metrics have in common: how they are called and what they read, a value for each label if they have one. */
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly read: (stats: BackpressureStats) => number;
+}
+
+interface GaugeMetric extends Metric {
+  /** How the values of the processes of a cluster become one. */
+  readonly aggregator: 'sum' | 'max' | 'average';
+}
+
+const REFUSED = 'backpressure_requests_refused_total';
+
+const counters: readonly Metric[] = [
+  {
+    name: 'backpressure_requests_admitted_total',
+    help: 'Requests that passed every gate.',
+    read: (stats) => stats.admitted,
+  },
+  {
+    name: 'backpressure_requests_disconnected_total',
+    help: 'Requests whose client left before it was answered.',
+    read: (stats) => stats.disconnected,
+  },
+];
+
+const gauges: readonly GaugeMetric[] = [
+  {
+    name: 'backpressure_requests_active',
+    help: 'Requests admitted and not yet answered.',
+    aggregator: 'sum',
+    read: (stats) => stats.active,
+  },
+  {
+    name: 'backpressure_requests_waiting',
+    help: 'Requests whose handler waits for its turn of the event loop.',
+    aggregator: 'sum',
+    read: (stats) => stats.waiting,
+  },
+  {
+    name: 'backpressure_pressure_ratio',
+    help: 'Load as a share of what the least important requests may meet.',
+    aggregator: 'max',
+    read: (stats) => stats.pressure,
+  },
+  {
+    name: 'backpressure_event_loop_lag_seconds',
+    help: 'Least lag of the event loop in the last interval.',
+    aggregator: 'max',
+    read: (stats) => stats.eventLoopLagMs / 1000,
+  },
+  {
+    name: 'backpressure_event_loop_utilization_ratio',
+    help: 'Share of the last interval in which the event loop was busy.',
+    aggregator: 'average',
+    read: (stats) => stats.eventLoopUtilization,
+  },
+];
+
+/** Registers metrics that read `stats` when they are collected. Returns what removes them. */
+export async function exportToPrometheus(
+  registry: PrometheusRegistry,
+  stats: () => BackpressureStats,
+): Promise<() => void> {
+  const { Counter, Gauge } = await import('prom-client');
+  const registers = [registry as never];
+
+  for (const { read, ...metric } of counters) {
+    new Counter({
+      ...metric,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read(stats()));
+      },
+    });
+  }
+  for (const { read, ...metric } of gauges) {
+    new Gauge({
+      ...metric,
+      registers,
+      collect() {
+        this.set(read(stats()));
+      },
+    });
+  }
+  new Counter({
+    name: REFUSED,
+    help: 'Requests answered with 429, 503 or 504, by what refused them.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of Object.entries(stats().refused)) this.inc({ reason }, count);
+    },
+  });
+  return () => {
+    for (const { name } of [...counters, ...gauges, { name: REFUSED }]) registry.removeSingleMetric(name);
+  };
+}
