@@ -96,8 +96,7 @@ export abstract class Bucket extends Limiter {
 
   protected changeLimit(limit: Limit, now: number): void {
     this.allowance.change(limit, now);
-    this.waiters.refuseAbove(this.maxCost);
-    this.#changed();
+    this.waiters.reconsider(this.maxCost);
   }
 
   #changed(): void {

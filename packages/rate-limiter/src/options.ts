@@ -141,14 +141,18 @@ export function resolveLeakyBucketOptions(options: LeakyBucketOptions): Resolved
 }
 
 export function resolveShaperOptions(options: LeakyBucketShaperOptions): ResolvedShaperOptions {
-  const { rate, intervalMs = DEFAULT_INTERVAL_MS, capacity, burst = 0 } = checkOptions(options);
+  const size = resolveShaperSize(checkOptions(options));
+  return { ...resolveWaitingOptions({ ...options, shadow: false }, 'leaky-bucket-shaper'), ...size };
+}
+
+export function resolveShaperSize(
+  options: LeakyBucketShaperOptions,
+): Pick<ResolvedShaperOptions, 'limit' | 'capacity'> {
+  const { rate, intervalMs = DEFAULT_INTERVAL_MS, capacity, burst = 0 } = options;
   if (rate !== Number.POSITIVE_INFINITY) checkPositive('rate', rate);
   checkPositive('intervalMs', intervalMs);
-  return {
-    ...resolveWaitingOptions({ ...options, shadow: false }, 'leaky-bucket-shaper'),
-    limit: deriveLimit(rate, intervalMs, checkNonNegative('burst', burst)),
-    capacity: checkPositive('capacity', capacity),
-  };
+  checkNonNegative('burst', burst);
+  return { limit: deriveLimit(rate, intervalMs, burst), capacity: checkPositive('capacity', capacity) };
 }
 
 export function resolveAllOfOptions(

@@ -1,7 +1,7 @@
-import { RejectedError } from '@bp/core';
+import { checkNonNegative, checkOptions, RejectedError } from '@bp/core';
 import { Allowance } from './allowance.ts';
 import { Limiter, type LimiterStats } from './limiter.ts';
-import { type LeakyBucketShaperOptions, resolveShaperOptions } from './options.ts';
+import { type LeakyBucketShaperOptions, resolveShaperOptions, resolveShaperSize } from './options.ts';
 
 /** How a shaper stands and what it has done. */
 export interface LeakyBucketShaperStats extends LimiterStats {
@@ -17,7 +17,7 @@ export interface LeakyBucketShaperStats extends LimiterStats {
  */
 export class LeakyBucketShaper extends Limiter {
   readonly #allowance: Allowance;
-  readonly #capacity: number;
+  #capacity: number;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: LeakyBucketShaperOptions) {
@@ -31,9 +31,31 @@ export class LeakyBucketShaper extends Limiter {
     return this.#capacity;
   }
 
+  /**
+   * Changes the pace from now on; what is left out stays. Who waits goes on waiting, and what left before still keeps
+   * the next one waiting, at the new rate; a cost that has become impossible is refused with a RangeError.
+   * @throws TypeError or RangeError naming what is wrong; then nothing has changed.
+   */
+  setLimit(
+    change: Partial<Pick<LeakyBucketShaperOptions, 'rate' | 'intervalMs' | 'capacity' | 'burst'>>,
+    now = this.clock.now(),
+  ): void {
+    const old = this.#allowance.limit;
+    const {
+      rate = old.rate,
+      intervalMs = old.intervalMs,
+      capacity: holds = this.#capacity,
+    } = checkOptions(change);
+    const burst = change.burst ?? (Number.isFinite(old.burst) ? old.burst : 0);
+    const { limit, capacity } = resolveShaperSize({ rate, intervalMs, capacity: holds, burst });
+    this.#capacity = capacity;
+    this.#allowance.change(limit, now);
+    this.waiters.reconsider(capacity);
+  }
+
   /** Gives back `cost` that was released and not used: the next one leaves that much earlier. */
   refund(cost = 1, now = this.clock.now()): void {
-    this.#allowance.refund(cost, now);
+    this.#allowance.refund(checkNonNegative('cost', cost), now);
     if (this.waiters.size > 0) this.waiters.serve();
   }
 

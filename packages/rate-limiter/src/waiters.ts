@@ -82,14 +82,15 @@ export class Waiters {
     if (this.#admit(now)) this.#arm(now);
   }
 
-  /** Refuses whoever waits for more than `maxCost`, which can never be admitted any more. */
-  refuseAbove(maxCost: number): void {
+  /** Goes on under another limit: whoever waits for more than `maxCost` can never be admitted any more. */
+  reconsider(maxCost: number): void {
     for (let waiter = this.#first; waiter !== undefined; waiter = waiter.next) {
       if (waiter.cost <= maxCost) continue;
       this.left++;
       this.#remove(waiter);
       waiter.refuse(new RangeError(`cost must be a number from 0 to ${maxCost} by now, got ${waiter.cost}`));
     }
+    this.serve();
   }
 
   /** The costs of those at the front whose going frees at least `cost`, without the last of them. */

@@ -124,6 +124,27 @@ describe('LeakyBucketShaper', () => {
     expect(left).toEqual(['a at 0', 'b at 0']);
   });
 
+  it('changes its pace while calls wait, and refuses what does not fit any more', async () => {
+    const { clock, shaper, left, send } = shaperOf({ capacity: 10 });
+    for (const name of ['a', 'b', 'c']) send(name);
+    const large = shaper.acquire({ cost: 6 });
+    await clock.advance(50);
+    shaper.setLimit({ rate: 100 });
+    await clock.advance(20);
+    expect(left).toEqual(['a at 0', 'b at 55', 'c at 65']);
+    shaper.setLimit({ capacity: 5, rate: 1 });
+    await expect(large).rejects.toThrow(RangeError);
+    expect(shaper.maxCost).toBe(5);
+    expect(shaper.retryAfterMs()).toBe(500);
+    shaper.setLimit({ rate: Number.POSITIVE_INFINITY });
+    shaper.setLimit({ rate: 2 });
+    expect([shaper.tryAcquire(), shaper.retryAfterMs()]).toEqual([true, 500]);
+    expect(() => shaper.setLimit({ rate: 0 })).toThrow(/rate/);
+    expect(() => shaper.setLimit({ burst: -1 })).toThrow(/burst/);
+    expect(() => shaper.refund(-1)).toThrow(RangeError);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('releases without end at an infinite rate', async () => {
     const { left, send } = shaperOf({ rate: Number.POSITIVE_INFINITY });
     for (let i = 0; i < 5; i++) send(`${i}`, 50);

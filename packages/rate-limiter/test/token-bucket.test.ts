@@ -243,6 +243,17 @@ describe('TokenBucket.setLimit', () => {
     expect(served).toHaveLength(3);
   });
 
+  it('leaves nothing behind when the only waiter has become impossible, and a close that waited for it ends', async () => {
+    const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
+    bucket.tryAcquire(10);
+    const large = bucket.acquire({ cost: 8 });
+    const closed = bucket.close();
+    bucket.setLimit({ burst: 5 });
+    await expect(large).rejects.toThrow(RangeError);
+    await closed;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('refuses waiters whose cost has become impossible, and serves those behind them', async () => {
     const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
     bucket.tryAcquire(10);
