@@ -1,16 +1,11 @@
-import { PriorityQueue, ServiceTime } from '@bp/bounded-queue';
 import {
   type AdmissionOptions,
   checkInteger,
-  type LoopBudget,
-  loopBudgetOf,
   NO_ADMISSION_OPTIONS,
   type Policy,
-  RejectedError,
-  type RejectionCode,
+  type RejectedError,
   refusalAtEntry,
   type Unsubscribe,
-  watchAdmission,
 } from '@bp/core';
 import {
   type ConcurrencyLimiterOptions,
@@ -18,11 +13,8 @@ import {
   resolveOptions,
 } from './options.ts';
 import { OncePermit, type Permit } from './permit.ts';
+import { Permits } from './permits.ts';
 import { ReadyList } from './ready-list.ts';
-import { type Waiter, withMaxWait } from './waiter.ts';
-
-/** While nobody waits, only one call in so many is timed: the clock costs more than the rest of the decision. */
-const TIMED_ONE_IN = 16;
 
 /** Calls of `ready` that may wait at once. */
 const MAX_READY = 1000;
@@ -30,7 +22,7 @@ const MAX_READY = 1000;
 /** A snapshot of a `ConcurrencyLimiter`: gauges and counters that only grow. */
 export interface ConcurrencyLimiterStats {
   readonly limit: number;
-  /** Permits out now. */
+  /** The weight of the permits out now. */
   readonly active: number;
   /** Calls that wait now. */
   readonly queued: number;
@@ -41,6 +33,8 @@ export interface ConcurrencyLimiterStats {
   readonly refused: number;
   /** How long a permit is out, in milliseconds: a mean that follows the last calls; undefined until one came back. */
   readonly serviceMs: number | undefined;
+  /** How long those who waited did, in milliseconds: a mean of the same kind; undefined until one had its turn. */
+  readonly waitMs: number | undefined;
 }
 
 /**
@@ -52,46 +46,30 @@ export interface ConcurrencyLimiterStats {
  */
 export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #options: ResolvedConcurrencyLimiterOptions;
-  readonly #queue: PriorityQueue<Waiter> | undefined;
-  readonly #budget: LoopBudget;
-  readonly #service = new ServiceTime();
+  readonly #permits: Permits;
   readonly #ready: ReadyList;
-  /** Where the clock is read anyway, every call is timed. */
-  readonly #timesAll: boolean;
-  #limit: number;
-  #active = 0;
-  #queuedWeight = 0;
-  #admitted = 0;
-  #refused = 0;
-  /** When the limit was last reached: how old the oldest running call is at most, before any was timed. */
-  #fullSince = 0;
-  #resuming = false;
-  #closing = false;
-  #idle: (() => void)[] = [];
+  readonly #idle: ReadyList;
+  #telling = false;
+  #closed: Promise<void> | undefined;
+  #close: () => void = () => {};
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: ConcurrencyLimiterOptions) {
-    const resolved = resolveOptions(options);
-    const { limit, maxQueue, name, clock } = resolved;
-    this.#options = resolved;
-    this.#timesAll = resolved.loopYielding === 'always';
-    this.#limit = limit;
-    this.#budget = loopBudgetOf(clock);
+    this.#options = resolveOptions(options);
+    const { name, clock } = this.#options;
     this.#ready = new ReadyList(clock, name, MAX_READY);
-    this.#queue =
-      maxQueue === 0
-        ? undefined
-        : new PriorityQueue<Waiter>({ capacity: maxQueue, name, clock, onDrop: this.#onDrop });
+    this.#idle = new ReadyList(clock, name, Number.POSITIVE_INFINITY);
+    this.#permits = new Permits(this.#options, this.#onMoved);
   }
 
-  /** A permit if one is free and nobody waits for it, else undefined. Never throws; a refusal allocates nothing. */
+  /** A permit if one is free and nobody waits for it, else undefined. Never throws; a full limiter allocates nothing. */
   tryAcquire(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Permit | undefined {
     const { cost = 1 } = ctx;
-    if (!this.#canStart(cost) || this.#isOver(ctx)) {
-      this.#refused++;
+    if (!this.#permits.canStart(cost) || this.#isOver(ctx)) {
+      this.#permits.refused++;
       return undefined;
     }
-    return this.#permit(cost, this.#begin(cost));
+    return new OncePermit(this.#giveBack, cost, this.#permits.begin(cost));
   }
 
   /**
@@ -100,15 +78,22 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    * Rejects with a `RejectedError` of code `CONCURRENCY_LIMIT` (no permit, and waiting is not possible or would take
    * longer than `maxWaitMs`), `QUEUE_FULL`, `SHED` (made room, or waited too long), `DEADLINE_EXCEEDED` (also at
    * arrival, when the wait and the work would not be done in time), `CANCELLED` or `SHUTTING_DOWN`; with a
-   * `RangeError` if the cost is not above 0 or above the limit.
+   * `RangeError` if the cost is not above 0 or above the limit, or the priority is `NaN`.
    */
   acquire(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<Permit> {
     const { cost = 1 } = ctx;
     const refusal = this.#refusalAtDoor(cost, ctx);
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (this.#canStart(cost)) return Promise.resolve(this.#permit(cost, this.#begin(cost)));
+    const permits = this.#permits;
+    if (permits.canStart(cost)) {
+      return Promise.resolve(new OncePermit(this.#giveBack, cost, permits.begin(cost)));
+    }
     return new Promise((resolve, reject) => {
-      this.#wait({ weight: cost, start: (startedAt) => resolve(this.#permit(cost, startedAt)), reject }, ctx);
+      permits.wait(cost, ctx, (outcome) => {
+        if (typeof outcome !== 'number') return reject(outcome);
+        permits.admitted++;
+        resolve(new OncePermit(this.#giveBack, cost, outcome));
+      });
     });
   }
 
@@ -118,49 +103,49 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    * Runs `fn` once there is a permit for it, which is released when `fn` has settled. Rejects as
    * {@link ConcurrencyLimiter.acquire} does, or with the error of `fn`.
    */
-  async execute<T>(
+  execute<T>(
     fn: (ctx: never) => T | PromiseLike<T>,
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> {
+    const permits = this.#permits;
+    if (ctx === NO_ADMISSION_OPTIONS && permits.canStart(1)) return this.#run(fn, 1, permits.begin(1), ctx);
     const { cost = 1 } = ctx;
     const refusal = this.#refusalAtDoor(cost, ctx);
-    if (refusal !== undefined) throw refusal;
-    const startedAt = this.#canStart(cost) ? this.#begin(cost) : await this.#turn(cost, ctx);
-    try {
-      return await fn(ctx as never);
-    } finally {
-      this.#end(cost, startedAt);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    if (ctx !== NO_ADMISSION_OPTIONS && permits.canStart(cost)) {
+      return this.#run(fn, cost, permits.begin(cost), ctx);
     }
+    return this.#runInTurn(fn, cost, ctx);
   }
 
   /** Whether {@link ConcurrencyLimiter.acquire} would be given a permit or a place to wait. Changes nothing. */
   check(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
-    const { cost = 1 } = ctx;
-    if (this.#closing || !(cost > 0 && cost <= this.#mostCost) || this.#isOver(ctx)) return false;
-    return this.#canStart(cost) || this.#refusalToWait(ctx, this.estimatedWaitMs(ctx)) === undefined;
+    const { cost = 1, priority = 0 } = ctx;
+    const permits = this.#permits;
+    if (permits.closing || !(cost > 0 && cost <= this.#mostCost) || Number.isNaN(priority)) return false;
+    if (this.#isOver(ctx)) return false;
+    return permits.canStart(cost) || permits.refusalToWait(ctx) === undefined;
   }
 
   /**
-   * For producers that can wait: resolves when a call would be admitted, in the order in which they asked. It holds no
-   * place, so somebody may still be quicker. Rejects with `CANCELLED`, `DEADLINE_EXCEEDED` or `SHUTTING_DOWN`, and with
-   * `QUEUE_FULL` if 1000 wait for it already.
+   * For producers that can wait: resolves when such a call would be admitted, in the order in which they asked. It holds
+   * no place, so somebody may still be quicker. Rejects with `CANCELLED`, `DEADLINE_EXCEEDED` or `SHUTTING_DOWN`, and
+   * with `QUEUE_FULL` if 1000 wait for it already.
    */
   async ready(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
-    const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
-    if (over !== undefined) throw over;
-    if (this.#closing) throw new RejectedError('SHUTTING_DOWN', this.#options.name);
-    if (this.#ready.isEmpty && this.check()) return;
+    const refusal = this.#refusalAtDoor(ctx.cost ?? 1, ctx);
+    if (refusal !== undefined) throw refusal;
+    if (this.#ready.isEmpty && this.#hasRoom(ctx)) return;
+    this.#permits.watched = true;
     await this.#ready.wait(ctx);
   }
 
   /** Milliseconds that a call arriving now would wait for its permit; 0 if it would not, or nothing is known yet. */
   estimatedWaitMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
-    const { cost = 1 } = ctx;
-    if (this.#canStart(cost)) return 0;
-    return ((this.#queuedWeight + cost) * this.#serviceMs()) / Math.max(1, this.#limit);
+    return this.#permits.waitMs(ctx) ?? 0;
   }
 
-  /** Milliseconds after which what is ahead of such a call now will have been served; 0 if it can start at once. */
+  /** Milliseconds after which what is ahead of such a call now will have been served; 0 if nothing is, or is known yet. */
   retryAfterMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
     return this.estimatedWaitMs(ctx);
   }
@@ -170,142 +155,125 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    * fewer from now on. Who then weighs more than the limit is started alone. @throws TypeError or RangeError.
    */
   setLimit(limit: number): void {
-    this.#limit = checkInteger('limit', limit, 0);
-    this.#dispatch();
+    this.#permits.setLimit(checkInteger('limit', limit, 0));
   }
 
   /** Calls `listener` with true when the queue is full, with false when it is back to half. Without a queue, never. */
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#queue?.onSaturation(listener) ?? (() => {});
+    return this.#permits.queue?.onSaturation(listener) ?? (() => {});
   }
 
   /** A snapshot; reading it costs nobody else anything. */
   stats(): ConcurrencyLimiterStats {
-    return {
-      limit: this.#limit,
-      active: this.#active,
-      queued: this.#queue?.size ?? 0,
-      maxQueue: this.#options.maxQueue,
-      admitted: this.#admitted,
-      refused: this.#refused,
-      serviceMs: this.#service.meanMs,
-    };
+    const { limit, active, queued, admitted, refused, pace } = this.#permits;
+    const { maxQueue } = this.#options;
+    const { serviceMs, waitMs } = pace;
+    return { limit, active, queued, maxQueue, admitted, refused, serviceMs, waitMs };
   }
 
   /** Resolves when nothing runs and nobody waits; rejects when `ctx` ends first. It goes on admitting meanwhile. */
-  drain(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
-    const { clock, name } = this.#options;
-    const over = refusalAtEntry(ctx, clock, name);
-    if (over !== undefined) return Promise.reject(over);
-    if (this.#isIdle()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const idle = (): void => {
-        stop?.();
-        resolve();
-      };
-      const stop = watchAdmission(ctx, clock, name, (refusal) => {
-        this.#idle = this.#idle.filter((other) => other !== idle);
-        reject(refusal);
-      });
-      this.#idle.push(idle);
-    });
+  async drain(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
+    if (over !== undefined) throw over;
+    if (this.#permits.isIdle) return;
+    this.#permits.watched = true;
+    await this.#idle.wait(ctx);
   }
 
   /**
    * Admits nobody any more and resolves when whoever waits or runs is done, or when `ctx` ends: then whoever still
-   * waits is refused with `SHUTTING_DOWN`. What runs is never interrupted. Idempotent.
+   * waits is refused with `SHUTTING_DOWN`. What runs is never interrupted. Idempotent: a later call may only end it sooner.
    */
-  async close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
-    this.#closing = true;
+  close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#close = resolve;
+    });
+    this.#permits.closing = true;
     this.#ready.close();
-    const drained = this.drain(ctx);
-    await Promise.allSettled([this.#queue?.close(ctx), drained]);
+    void Promise.allSettled([this.#permits.queue?.close(ctx), this.drain(ctx)]).then(this.#close);
+    return this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  readonly #giveBack = (cost: number, startedAt: number): void => this.#permits.end(cost, startedAt);
+
+  readonly #onResult = <T>(value: T): T => {
+    this.#permits.end(1, Number.NaN);
+    return value;
+  };
+
+  readonly #onError = (error: unknown): never => {
+    this.#permits.end(1, Number.NaN);
+    throw error;
+  };
+
+  #run<T>(
+    fn: (ctx: never) => T | PromiseLike<T>,
+    cost: number,
+    startedAt: number,
+    ctx: AdmissionOptions,
+  ): Promise<T> {
+    let result: T | PromiseLike<T>;
+    try {
+      result = fn(ctx as never);
+    } catch (error) {
+      this.#permits.end(cost, startedAt);
+      return Promise.reject(error);
+    }
+    const settled = Promise.resolve(result) as Promise<T>;
+    // Most calls are neither heavy nor timed: for them there is nothing to remember, and so no closure to make.
+    return cost === 1 && Number.isNaN(startedAt)
+      ? settled.then(this.#onResult, this.#onError)
+      : this.#endWith(settled, cost, startedAt);
+  }
+
+  async #endWith<T>(settled: Promise<T>, cost: number, startedAt: number): Promise<T> {
+    try {
+      return await settled;
+    } finally {
+      this.#permits.end(cost, startedAt);
+    }
+  }
+
+  // Async, so that the call goes on in the async context of its own caller, whoever gives it the permit.
+  async #runInTurn<T>(
+    fn: (ctx: never) => T | PromiseLike<T>,
+    cost: number,
+    ctx: AdmissionOptions,
+  ): Promise<T> {
+    const permits = this.#permits;
+    const start = await new Promise<number | RejectedError>((settle) => permits.wait(cost, ctx, settle));
+    if (typeof start !== 'number') throw start;
+    // It may have been cancelled since it was given the permit.
+    const over = permits.refusalIfOver(ctx);
+    if (over !== undefined) {
+      permits.end(cost, Number.NaN);
+      throw over;
+    }
+    permits.admitted++;
+    try {
+      return await fn(ctx as never);
+    } finally {
+      permits.end(cost, start);
+    }
+  }
+
+  /** What {@link ConcurrencyLimiter.check} says to such a call that has all the time in the world. */
+  #hasRoom({ cost, priority }: AdmissionOptions): boolean {
+    return this.check({ cost, priority });
+  }
+
+  /** A call heavier than this can never be admitted. */
   get #mostCost(): number {
-    return this.#limit === 0 ? this.#options.limit : this.#limit;
-  }
-
-  #serviceMs(): number {
-    return this.#service.meanMs ?? Math.max(0, this.#options.clock.now() - this.#fullSince);
-  }
-
-  #isIdle(): boolean {
-    return this.#active === 0 && (this.#queue === undefined || this.#queue.size === 0);
+    return this.#permits.limit === 0 ? this.#options.limit : this.#permits.limit;
   }
 
   #isOver(ctx: AdmissionOptions): boolean {
     if (ctx === NO_ADMISSION_OPTIONS) return false;
     return refusalAtEntry(ctx, this.#options.clock, this.#options.name) !== undefined;
-  }
-
-  /** Whether a newcomer of this weight may start now. */
-  #canStart(cost: number): boolean {
-    if (this.#closing || !(cost > 0) || this.#active + cost > this.#limit) return false;
-    if (this.#queue === undefined) return true;
-    if (this.#queue.size > 0) return false;
-    return this.#options.loopYielding === 'queued' || this.#budget.allows(this.#options.clock.now());
-  }
-
-  #begin(cost: number): number {
-    this.#active += cost;
-    this.#admitted++;
-    const full = this.#active >= this.#limit;
-    const timed =
-      full || this.#service.meanMs === undefined || this.#admitted % TIMED_ONE_IN === 0 || this.#timesAll;
-    if (!timed) return Number.NaN;
-    const now = this.#options.clock.now();
-    if (full) this.#fullSince = now;
-    return now;
-  }
-
-  #permit(cost: number, startedAt: number): Permit {
-    return new OncePermit(this.#giveBack, cost, startedAt);
-  }
-
-  readonly #giveBack = (cost: number, startedAt: number): void => this.#end(cost, startedAt);
-
-  #end(cost: number, startedAt: number): void {
-    this.#active -= cost;
-    if (!Number.isNaN(startedAt)) this.#service.record(this.#options.clock.now() - startedAt);
-    if (this.#queue !== undefined && this.#queue.size > 0) this.#dispatch();
-    this.#tellWaiting();
-  }
-
-  #tellWaiting(): void {
-    if (!this.#ready.isEmpty && this.check()) this.#ready.wakeFirst();
-    if (this.#idle.length > 0 && this.#isIdle()) for (const idle of this.#idle.splice(0)) idle();
-  }
-
-  /** Hands permits to whoever waits, most important first, as far as permits and the loop's budget go. */
-  #dispatch(): void {
-    for (let next = this.#queue?.peek(); next !== undefined; next = this.#queue?.peek()) {
-      if (this.#active > 0 ? this.#active + next.weight > this.#limit : this.#limit === 0) return;
-      const now = this.#options.clock.now();
-      if (!this.#budget.allows(now)) {
-        this.#dispatchNextTurn();
-        return;
-      }
-      this.#queue?.tryTake();
-      this.#queuedWeight -= next.weight;
-      this.#active += next.weight;
-      this.#admitted++;
-      next.start(now);
-    }
-    this.#queuedWeight = 0;
-  }
-
-  #dispatchNextTurn(): void {
-    if (this.#resuming) return;
-    this.#resuming = true;
-    this.#budget.whenNextTurn(() => {
-      this.#resuming = false;
-      this.#dispatch();
-    });
   }
 
   /** Why a call is refused before it may start or wait, if it is. */
@@ -314,55 +282,31 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
       if (!(cost > 0 && cost <= this.#mostCost)) {
         return new RangeError(`cost must be above 0 and at most limit = ${this.#mostCost}, got ${cost}`);
       }
-      const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
-      if (over !== undefined) return this.#count(over);
+      if (Number.isNaN(ctx.priority)) return new RangeError('priority must be a number, got NaN');
+      const over = this.#permits.refusalIfOver(ctx);
+      if (over !== undefined) return over;
     }
-    return this.#closing ? this.#refuse('SHUTTING_DOWN', undefined) : undefined;
+    return this.#permits.closing ? this.#permits.refuse('SHUTTING_DOWN') : undefined;
   }
 
-  #turn(cost: number, ctx: AdmissionOptions): Promise<number> {
-    return new Promise((start, reject) => this.#wait({ weight: cost, start, reject }, ctx));
-  }
-
-  /** Why a call that cannot start may not wait either, if so. */
-  #refusalToWait(ctx: AdmissionOptions, waitMs: number): RejectionCode | undefined {
-    if (this.#queue === undefined || waitMs > this.#options.maxWaitMs) return 'CONCURRENCY_LIMIT';
-    const { deadline } = ctx;
-    if (deadline !== undefined && this.#options.clock.now() + waitMs + this.#serviceMs() > deadline) {
-      return 'DEADLINE_EXCEEDED';
-    }
-    return this.#queue.hasRoom(ctx) ? undefined : 'QUEUE_FULL';
-  }
-
-  #wait(waiter: Waiter, ctx: AdmissionOptions): void {
-    const { clock, name, maxWaitMs } = this.#options;
-    const waitMs = this.estimatedWaitMs(ctx);
-    const code = this.#refusalToWait(ctx, waitMs);
-    const bounded = maxWaitMs === Number.POSITIVE_INFINITY ? ctx : withMaxWait(ctx, clock, name, maxWaitMs);
-    if (code !== undefined || !this.#queue?.tryPush(waiter, bounded)) {
-      waiter.reject(this.#refuse(code ?? 'QUEUE_FULL', waitMs));
-      return;
-    }
-    this.#queuedWeight += waiter.weight;
-    // Held back by the loop's budget alone: nobody else's end will start it.
-    if (this.#active + waiter.weight <= this.#limit) this.#dispatchNextTurn();
-  }
-
-  readonly #onDrop = (waiter: Waiter, refusal: RejectedError): void => {
-    this.#queuedWeight -= waiter.weight;
-    const { code } = refusal;
-    waiter.reject(code === 'SHED' ? this.#refuse(code, this.retryAfterMs()) : this.#count(refusal));
-    // A heavy one that leaves may have been all that kept lighter ones waiting.
-    this.#dispatch();
-    this.#tellWaiting();
+  /** There may be more room than before, or nothing left to do. */
+  readonly #onMoved = (): void => {
+    this.#permits.watched = !this.#ready.isEmpty || !this.#idle.isEmpty;
+    if (!this.#ready.isEmpty && !this.#telling) this.#tellFirst();
+    // In a microtask: whoever waits for the last call hears of it first.
+    if (!this.#idle.isEmpty && this.#permits.isIdle) queueMicrotask(this.#tellIdle);
   };
 
-  #refuse(code: RejectionCode, retryAfterMs: number | undefined): RejectedError {
-    return this.#count(new RejectedError(code, this.#options.name, { retryAfterMs }));
-  }
+  readonly #tellIdle = (): void => this.#idle.wakeAll();
 
-  #count(refusal: RejectedError): RejectedError {
-    this.#refused++;
-    return refusal;
-  }
+  /** One at a time, and the next one in the next turn: by then the first has made its call, or does not want to. */
+  readonly #tellFirst = (): void => {
+    this.#telling = false;
+    const { firstCtx } = this.#ready;
+    if (firstCtx === undefined || !this.#hasRoom(firstCtx)) return;
+    this.#ready.wakeFirst();
+    if (this.#ready.isEmpty) return;
+    this.#telling = true;
+    this.#options.clock.nextTurn(this.#tellFirst);
+  };
 }

@@ -1,11 +1,14 @@
 import {
   type Clock,
   checkClock,
+  checkFunction,
   checkInteger,
   checkName,
   checkOneOf,
   checkOptions,
   checkPositive,
+  type LoopBudget,
+  loopBudgetOf,
   systemClock,
 } from '@bp/core';
 
@@ -28,6 +31,8 @@ export interface ConcurrencyLimiterOptions {
    * once, for work that computes rather than waits; they then wait in the queue. Default: `queued`.
    */
   readonly loopYielding?: LoopYielding | undefined;
+  /** How much of a turn of the event loop may go to starting calls. Default: 5 ms, shared by everything on the clock. */
+  readonly loopBudget?: LoopBudget | undefined;
   /** What it is called in refusals (1 to 100 characters). Default: `concurrency-limiter`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
@@ -40,6 +45,7 @@ export interface ResolvedConcurrencyLimiterOptions {
   readonly maxQueue: number;
   readonly maxWaitMs: number;
   readonly loopYielding: LoopYielding;
+  readonly loopBudget: LoopBudget;
   readonly name: string;
   readonly clock: Clock;
 }
@@ -47,13 +53,16 @@ export interface ResolvedConcurrencyLimiterOptions {
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveOptions(options: ConcurrencyLimiterOptions): ResolvedConcurrencyLimiterOptions {
   checkOptions(options);
-  const { maxWaitMs } = options;
+  const { maxWaitMs, loopBudget } = options;
+  const clock = checkClock('clock', options.clock ?? systemClock);
+  if (loopBudget !== undefined) checkFunction('loopBudget.allows', loopBudget?.allows);
   return {
     limit: checkInteger('limit', options.limit),
     maxQueue: checkInteger('maxQueue', options.maxQueue ?? 0, 0),
     maxWaitMs: maxWaitMs === undefined ? Number.POSITIVE_INFINITY : checkPositive('maxWaitMs', maxWaitMs),
     loopYielding: checkOneOf('loopYielding', options.loopYielding ?? 'queued', ['queued', 'always']),
+    loopBudget: loopBudget ?? loopBudgetOf(clock),
     name: checkName('name', options.name ?? 'concurrency-limiter'),
-    clock: checkClock('clock', options.clock ?? systemClock),
+    clock,
   };
 }

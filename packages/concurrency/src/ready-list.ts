@@ -1,12 +1,18 @@
 import { type AdmissionOptions, type Clock, RejectedError, watchAdmission } from '@bp/core';
 
-/** Callers that can wait until there is room, first come first served. They hold no place: only the news comes in order. */
+interface Waiting {
+  readonly ctx: AdmissionOptions;
+  readonly resolve: () => void;
+  readonly reject: (refusal: RejectedError) => void;
+}
+
+/** Callers that wait for a state, such as room or idleness, first come first served. They hold nothing while they wait. */
 export class ReadyList {
   readonly #clock: Clock;
   readonly #name: string;
   readonly #max: number;
   // A Set keeps insertion order and lets anyone leave in O(1).
-  readonly #waiting = new Set<{ resolve(): void; reject(refusal: RejectedError): void }>();
+  readonly #waiting = new Set<Waiting>();
 
   constructor(clock: Clock, name: string, max: number) {
     this.#clock = clock;
@@ -18,39 +24,53 @@ export class ReadyList {
     return this.#waiting.size === 0;
   }
 
+  /** What whoever has waited longest said about the call it wants to make. */
+  get firstCtx(): AdmissionOptions | undefined {
+    for (const { ctx } of this.#waiting) return ctx;
+    return undefined;
+  }
+
   wait(ctx: AdmissionOptions): Promise<void> {
     if (this.#waiting.size >= this.#max) return Promise.reject(new RejectedError('QUEUE_FULL', this.#name));
     return new Promise((resolve, reject) => {
-      const waiter = {
+      let stop: (() => void) | undefined;
+      const waiting: Waiting = {
+        ctx,
         resolve: () => {
           stop?.();
           resolve();
         },
-        reject: (refusal: RejectedError) => {
+        reject: (refusal) => {
           stop?.();
           reject(refusal);
         },
       };
-      this.#waiting.add(waiter);
-      const stop = watchAdmission(ctx, this.#clock, this.#name, (refusal) => {
-        this.#waiting.delete(waiter);
+      this.#waiting.add(waiting);
+      stop = watchAdmission(ctx, this.#clock, this.#name, (refusal) => {
+        this.#waiting.delete(waiting);
         reject(refusal);
       });
     });
   }
 
-  /** Tells whoever has waited longest that there is room. */
+  /** Tells whoever has waited longest. */
   wakeFirst(): void {
-    for (const waiter of this.#waiting) {
-      this.#waiting.delete(waiter);
-      waiter.resolve();
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      waiting.resolve();
       return;
     }
   }
 
+  wakeAll(): void {
+    while (this.#waiting.size > 0) this.wakeFirst();
+  }
+
   /** Refuses everybody. */
   close(): void {
-    for (const waiter of this.#waiting) waiter.reject(new RejectedError('SHUTTING_DOWN', this.#name));
-    this.#waiting.clear();
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      waiting.reject(new RejectedError('SHUTTING_DOWN', this.#name));
+    }
   }
 }

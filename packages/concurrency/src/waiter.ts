@@ -1,18 +1,34 @@
 import { type AdmissionOptions, atDeadline, type Clock, RejectedError, watchAdmission } from '@bp/core';
 
-/** A call that waits for its permit, which weighs `weight` and is given with the time it starts. */
-export interface Waiter {
+/** A call that waits for its permit. */
+export class Waiter {
   readonly weight: number;
-  readonly start: (startedAt: number) => void;
-  readonly reject: (refusal: RejectedError) => void;
+  /** Ends the wait: with the time at which the call starts, or with the refusal. */
+  readonly settle: (outcome: number | RejectedError) => void;
+  /** When it began to wait; `NaN` if nobody looked at the clock. */
+  readonly since: number;
+  /** When it has waited too long. */
+  readonly startBy: number;
+
+  constructor(
+    weight: number,
+    settle: (outcome: number | RejectedError) => void,
+    since: number,
+    startBy: number,
+  ) {
+    this.weight = weight;
+    this.settle = settle;
+    this.since = since;
+    this.startBy = startBy;
+  }
 }
 
-/** `ctx` that also ends, with `SHED`, when it has waited `maxWaitMs`. */
-export function withMaxWait(
+/** `ctx` that also ends, with `SHED`, at `startBy`. */
+export function withStartBy(
   ctx: AdmissionOptions,
   clock: Clock,
   limiter: string,
-  maxWaitMs: number,
+  startBy: number,
 ): AdmissionOptions {
   return {
     priority: ctx.priority,
@@ -20,7 +36,7 @@ export function withMaxWait(
     deadline: ctx.deadline,
     onDone: (listener) => {
       const stop = watchAdmission(ctx, clock, limiter, listener);
-      const timer = atDeadline(clock, clock.now() + maxWaitMs, () => {
+      const timer = atDeadline(clock, startBy, () => {
         stop?.();
         listener(new RejectedError('SHED', limiter));
       });

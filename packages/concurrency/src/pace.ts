@@ -1,0 +1,78 @@
+import { ServiceTime } from '@bp/bounded-queue';
+
+/** The fewest gaps the mean gap follows: calls that began together end together. */
+const MIN_GAPS = 32;
+
+/**
+ * What a limiter has measured of its work, and what follows for whoever has to wait. Two things bound how fast a line
+ * moves: how long a call takes, divided by how many run at once; and how far apart calls really were started while the
+ * line lasted, which is more where they compute, because they share one thread.
+ */
+export class Pace {
+  readonly #service = new ServiceTime();
+  readonly #wait = new ServiceTime();
+  #firstStart: number | undefined;
+  #lastStart = 0;
+  #lastDrain: number | undefined;
+  #gaps = 0;
+  #gapMs = 0;
+
+  /** How long a permit is out: a mean that follows the last calls; undefined until one came back. */
+  get serviceMs(): number | undefined {
+    return this.#service.meanMs;
+  }
+
+  /** How long those who waited have waited; undefined until one was started. */
+  get waitMs(): number | undefined {
+    return this.#wait.meanMs;
+  }
+
+  /** A call was started; every call is reported while the limit is reached, and until one has ended. */
+  started(now: number): void {
+    this.#firstStart ??= now;
+    this.#lastStart = now;
+  }
+
+  /** The limit was changed: who runs was started under another one. */
+  limitChanged(now: number): void {
+    this.#lastStart = now;
+  }
+
+  ended(ms: number): void {
+    this.#service.record(ms);
+  }
+
+  /** Somebody waits, where nobody did. */
+  lineBegins(): void {
+    this.#lastDrain = undefined;
+    this.#gaps = 0;
+    this.#gapMs = 0;
+  }
+
+  /** Somebody who weighs `weight` and has waited since `since` (`NaN` if that is not known) was started. */
+  drained(now: number, weight: number, since: number, limit: number): void {
+    if (this.#lastDrain !== undefined) {
+      const followed = Math.min(++this.#gaps, Math.max(MIN_GAPS, limit));
+      this.#gapMs += ((now - this.#lastDrain) / weight - this.#gapMs) / followed;
+    }
+    this.#lastDrain = now;
+    if (!Number.isNaN(since)) this.#wait.record(now - since);
+  }
+
+  /**
+   * How long a call is expected to take. Before any has ended, it is the age of the oldest: the first one still runs.
+   * While the limit is reached every running call is at least as old as the last start, so work that hangs shows at once.
+   */
+  expectedMs(now: number, full: boolean): number | undefined {
+    const { meanMs } = this.#service;
+    if (meanMs === undefined) return this.#firstStart === undefined ? undefined : now - this.#firstStart;
+    return full ? Math.max(meanMs, now - this.#lastStart) : meanMs;
+  }
+
+  /** In how many milliseconds the line moves on by one permit; undefined where nothing is known. */
+  msPerPermit(now: number, limit: number, full: boolean): number | undefined {
+    const expectedMs = this.expectedMs(now, full);
+    if (expectedMs === undefined || limit === 0) return undefined;
+    return Math.max(expectedMs / limit, this.#gapMs);
+  }
+}

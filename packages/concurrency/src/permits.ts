@@ -1,0 +1,238 @@
+import { PriorityQueue } from '@bp/bounded-queue';
+import {
+  type AdmissionOptions,
+  NO_ADMISSION_OPTIONS,
+  RejectedError,
+  type RejectionCode,
+  refusalAtEntry,
+} from '@bp/core';
+import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
+import { Pace } from './pace.ts';
+import { Waiter, withStartBy } from './waiter.ts';
+
+/** While nobody waits, only one call in so many is timed: the clock costs more than the rest of the decision. */
+const TIMED_ONE_IN = 64;
+
+/** Of those who wait, so many share one look at the clock for how long they did. */
+const WAITS_TIMED_ONE_IN = 16;
+
+/** Who may run, who waits in line, and for how long. */
+export class Permits {
+  readonly pace = new Pace();
+  /** Those who wait; undefined if nobody may. */
+  readonly queue: PriorityQueue<Waiter> | undefined;
+  readonly #options: ResolvedConcurrencyLimiterOptions;
+  /** Whether newcomers too are started on the loop's budget. The clock is read for each of them, so each is timed. */
+  readonly #pacesAll: boolean;
+  readonly #onMoved: () => void;
+  limit: number;
+  /** The weight of the permits out. */
+  active = 0;
+  admitted = 0;
+  refused = 0;
+  closing = false;
+  /** Whether somebody wants to hear of more room, or of the end. */
+  watched = false;
+  #running = 0;
+  #untilTimed = 0;
+  #waited = 0;
+  /** What the clock said last, for who asks next. */
+  #now = 0;
+  #handingOn = false;
+  #resuming = false;
+
+  /** @param onMoved - called whenever there may be more room than before. */
+  constructor(options: ResolvedConcurrencyLimiterOptions, onMoved: () => void) {
+    const { limit, maxQueue: capacity, name, clock, loopYielding } = options;
+    this.#options = options;
+    this.#onMoved = onMoved;
+    this.limit = limit;
+    this.#pacesAll = loopYielding === 'always' && capacity > 0;
+    if (capacity > 0) this.queue = new PriorityQueue<Waiter>({ capacity, name, clock, onDrop: this.#onDrop });
+  }
+
+  /** Calls that wait. */
+  get queued(): number {
+    return this.queue === undefined ? 0 : this.queue.size;
+  }
+
+  get isIdle(): boolean {
+    return this.#running === 0 && this.queued === 0;
+  }
+
+  /** Whether a newcomer of this weight may start now. */
+  canStart(cost: number): boolean {
+    if (!(cost > 0 && this.active + cost <= this.limit) || this.closing) return false;
+    if (this.queue !== undefined && this.queue.size > 0) return false;
+    if (!this.#pacesAll) return true;
+    this.#now = this.#options.clock.now();
+    return this.#options.loopBudget.allows(this.#now);
+  }
+
+  /** Starts a newcomer that {@link Permits.canStart}. Returns the time, `NaN` if this one is not timed. */
+  begin(cost: number): number {
+    this.#running++;
+    this.active += cost;
+    this.admitted++;
+    if (--this.#untilTimed > 0 && this.active < this.limit) return Number.NaN;
+    return this.#beginTimed();
+  }
+
+  #beginTimed(): number {
+    this.#untilTimed = this.#pacesAll || this.pace.serviceMs === undefined ? 0 : TIMED_ONE_IN;
+    if (!this.#pacesAll) this.#now = this.#options.clock.now();
+    this.pace.started(this.#now);
+    return this.#now;
+  }
+
+  /** Takes back what {@link Permits.begin} or the end of a wait gave. */
+  end(cost: number, startedAt: number): void {
+    this.#running--;
+    // Sums of fractions drift; where nothing runs nothing weighs.
+    this.active = this.#running === 0 ? 0 : this.active - cost;
+    const waiting = this.queue !== undefined && this.queue.size > 0;
+    if (waiting || !Number.isNaN(startedAt)) {
+      const now = this.#options.clock.now();
+      if (!Number.isNaN(startedAt)) this.pace.ended(now - startedAt);
+      if (waiting) this.#startNext(now);
+    }
+    if (this.watched) this.#onMoved();
+  }
+
+  setLimit(limit: number): void {
+    const now = this.#options.clock.now();
+    this.limit = limit;
+    this.pace.limitChanged(now);
+    this.#startNext(now);
+    if (this.watched) this.#onMoved();
+  }
+
+  /** Ends the wait of a call: `settle` is told when it starts, or why it is refused. */
+  wait(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): void {
+    const code = this.refusalToWait(ctx);
+    if (code === undefined && this.#enter(cost, ctx, settle)) return;
+    settle(this.refusalIfOver(ctx) ?? this.refuse(code ?? 'QUEUE_FULL', this.waitMs(ctx)));
+  }
+
+  /** Why a call that cannot start may not wait either, if so. */
+  refusalToWait(ctx: AdmissionOptions): RejectionCode | undefined {
+    if (this.queue === undefined) return 'CONCURRENCY_LIMIT';
+    const { maxWaitMs, clock } = this.#options;
+    const { deadline } = ctx;
+    if (deadline !== undefined || maxWaitMs !== Number.POSITIVE_INFINITY) {
+      const waitMs = this.waitMs(ctx) ?? 0;
+      if (waitMs > maxWaitMs) return 'CONCURRENCY_LIMIT';
+      if (waitMs > 0 && deadline !== undefined) {
+        const now = clock.now();
+        const endsBy = now + waitMs + (this.pace.expectedMs(now, this.active >= this.limit) ?? 0);
+        if (endsBy > deadline) return 'DEADLINE_EXCEEDED';
+      }
+    }
+    return this.queue.hasRoom(ctx) ? undefined : 'QUEUE_FULL';
+  }
+
+  /** Milliseconds that such a call would wait; undefined if nothing is known, such as while the limit is 0. */
+  waitMs({ cost = 1, priority = 0 }: AdmissionOptions): number | undefined {
+    const ahead = this.queue?.weightAhead(priority) ?? 0;
+    const permits = ahead > 0 ? ahead + cost : this.active + cost - this.limit;
+    if (permits <= 0) return 0;
+    const perPermit = this.pace.msPerPermit(this.#options.clock.now(), this.limit, this.active >= this.limit);
+    return perPermit === undefined ? undefined : permits * perPermit;
+  }
+
+  /** The refusal of a call that is over, counted. */
+  refusalIfOver(ctx: AdmissionOptions): RejectedError | undefined {
+    if (ctx === NO_ADMISSION_OPTIONS) return undefined;
+    const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
+    return over === undefined ? undefined : this.count(over);
+  }
+
+  refuse(code: RejectionCode, retryAfterMs?: number): RejectedError {
+    return this.count(new RejectedError(code, this.#options.name, { retryAfterMs }));
+  }
+
+  /** Counts a refusal, and returns it. */
+  count(refusal: RejectedError): RejectedError {
+    this.refused++;
+    return refusal;
+  }
+
+  #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {
+    const { queue } = this;
+    if (queue === undefined) return false;
+    const { clock, name, maxWaitMs } = this.#options;
+    const bounded = maxWaitMs !== Number.POSITIVE_INFINITY;
+    const since = bounded || this.#waited++ % WAITS_TIMED_ONE_IN === 0 ? clock.now() : Number.NaN;
+    const startBy = bounded ? since + maxWaitMs : Number.POSITIVE_INFINITY;
+    if (queue.size === 0) this.pace.lineBegins();
+    const waiter = new Waiter(cost, settle, since, startBy);
+    if (!queue.tryPush(waiter, bounded ? withStartBy(ctx, clock, name, startBy) : ctx)) return false;
+    // Held back by the loop's budget alone: nobody else's end will start it.
+    if (this.#fits(cost)) this.#resumeNextTurn();
+    return true;
+  }
+
+  /** Whoever weighs more than the limit, because that was lowered since, is started alone. */
+  #fits(weight: number): boolean {
+    return this.#running === 0 ? this.limit > 0 : this.active + weight <= this.limit;
+  }
+
+  /** Hands a permit to whoever is first in line, if there is one for it and the turn of the loop has time left. */
+  #startNext(now: number): void {
+    const next = this.#handingOn ? undefined : this.queue?.peek();
+    if (next === undefined || !this.#fits(next.weight)) return;
+    if (!this.#options.loopBudget.allows(now)) {
+      this.#resumeNextTurn();
+      return;
+    }
+    this.queue?.tryTake();
+    if (next.startBy <= now) {
+      next.settle(this.refuse('SHED', this.waitMs(NO_ADMISSION_OPTIONS)));
+    } else {
+      this.#running++;
+      this.active += next.weight;
+      this.pace.started(now);
+      this.pace.drained(now, next.weight, next.since, this.limit);
+      next.settle(now);
+    }
+    this.#handOnSoon();
+  }
+
+  /**
+   * Starts more in a microtask, which comes after the one in which the call that was just started begins to work: what
+   * that costs is part of what the loop's budget is asked for.
+   */
+  #handOnSoon(): void {
+    if (this.#handingOn || this.queued === 0 || this.active >= this.limit) return;
+    this.#handingOn = true;
+    queueMicrotask(this.#handOn);
+  }
+
+  readonly #handOn = (): void => {
+    this.#handingOn = false;
+    this.#startNext(this.#options.clock.now());
+    if (this.watched) this.#onMoved();
+  };
+
+  #resumeNextTurn(): void {
+    if (this.#resuming) return;
+    this.#resuming = true;
+    this.#options.loopBudget.whenNextTurn(this.#resume);
+  }
+
+  readonly #resume = (): void => {
+    this.#resuming = false;
+    this.#startNext(this.#options.clock.now());
+    if (this.watched) this.#onMoved();
+  };
+
+  readonly #onDrop = (waiter: Waiter, refusal: RejectedError): void => {
+    const { code } = refusal;
+    waiter.settle(
+      code === 'SHED' ? this.refuse(code, this.waitMs({ cost: waiter.weight })) : this.count(refusal),
+    );
+    // A heavy one that leaves may have been all that kept lighter ones waiting.
+    if (code !== 'SHUTTING_DOWN') this.#handOnSoon();
+    if (this.watched) this.#onMoved();
+  };
+}
