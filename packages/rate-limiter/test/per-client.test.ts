@@ -273,6 +273,10 @@ describe('a snapshot', () => {
     expect(next.retryAfterMs('bad')).toBeCloseTo(limiter.retryAfterMs('bad'), 3);
     expect(next.remaining('unknown')).toBe(2);
 
+    const { limiter: third } = limiterOf({ tiers, tierOf });
+    third.restore(next.snapshot());
+    expect(third.remaining('pro a')).toBeCloseTo(10, 5);
+
     next.restore(snapshot, 60_000);
     expect(next.stats().clients).toBe(1);
     expect(next.retryAfterMs('bad')).toBeCloseTo(50, 3);

@@ -71,6 +71,15 @@ describe('LeakyBucketShaper', () => {
     await accepted;
   });
 
+  it('says when the first one leaves, if that makes room enough', async () => {
+    const { shaper, send } = shaperOf({ capacity: 3 });
+    for (let i = 0; i < 4; i++) send('waits');
+    expect(await shaper.acquire().catch((error) => error)).toMatchObject({
+      code: 'QUEUE_FULL',
+      retryAfterMs: 100,
+    });
+  });
+
   it('bounds the number of waiters too, as their costs may be tiny', async () => {
     const { shaper, send } = shaperOf({ maxWaiters: 3 });
     for (let i = 0; i < 4; i++) send(`${i}`, 1e-9);
@@ -103,6 +112,8 @@ describe('LeakyBucketShaper', () => {
     expect(shaper.retryAfterMs(101)).toBe(Number.POSITIVE_INFINITY);
     expect(shaper.retryAfterMs(-1)).toBe(Number.POSITIVE_INFINITY);
     expect(shaper.retryAfterMs(100)).toBe(100);
+    await clock.advance(100);
+    expect(shaper.tryAcquire(100)).toBe(true);
     await expect(shaper.acquire({ cost: 101 })).rejects.toThrow(RangeError);
     expect(shaper.maxCost).toBe(100);
   });
