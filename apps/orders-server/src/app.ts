@@ -4,7 +4,8 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
 import { overloadGate, overloadRefusal } from './gates/overload.ts';
 import { rateLimitGate } from './gates/rate-limit.ts';
-import { Refusals } from './gates/refusals.ts';
+import { RateLimitFields } from './gates/rate-limit-fields.ts';
+import { RATE_LIMIT_POLICY, Refusals } from './gates/refusals.ts';
 import { leavingRefusal, Shutdown, shutdownGate } from './gates/shutdown.ts';
 import { MemoryOrderStore } from './orders/memory-order-store.ts';
 import type { OrderStore } from './orders/order-store.ts';
@@ -50,6 +51,11 @@ export function buildApp(config: Config, deps: AppDeps): OrdersServer {
     maxClients: config.RATE_LIMIT_MAX_CLIENTS,
     clock,
   });
+  const fields = new RateLimitFields({
+    name: RATE_LIMIT_POLICY,
+    rate: config.RATE_LIMIT_PER_SECOND,
+    burst: config.RATE_LIMIT_BURST,
+  });
   const shutdown = new Shutdown(clock);
   const refusals = new Refusals({ clock, log, bodyLimitBytes: config.BODY_LIMIT_BYTES });
   const leaving = leavingRefusal(shutdown, refusals);
@@ -63,7 +69,7 @@ export function buildApp(config: Config, deps: AppDeps): OrdersServer {
   orderRoutes(app, {
     gates: [
       shutdownGate(shutdown, leaving), //             503
-      rateLimitGate(clients, clock, refusals), //     429
+      rateLimitGate({ limiter: clients, fields, clock, refusals }), // 429
       overloadGate(processor, overloaded), //         503
     ],
     processor,

@@ -7,11 +7,22 @@ export type Gate = (request: FastifyRequest, reply: FastifyReply, done: () => vo
 /** Answers one request with a refusal. */
 export type Refuse = (request: FastifyRequest, reply: FastifyReply) => void;
 
+/** The policy of the rate limit, as its fields and its problem details name it. */
+export const RATE_LIMIT_POLICY = 'orders';
+
+const PROBLEM_TYPES = 'https://iana.org/assignments/http-problem-types';
+
+/** What a refused client reads: the documented body, or problem details (RFC 9457) if it asks for those. */
 const answers = {
-  shuttingDown: { status: 503, error: 'Service shutting down' },
-  rateLimited: { status: 429, error: 'Rate limit exceeded' },
-  overloaded: { status: 503, error: 'Service overloaded' },
+  shuttingDown: { status: 503, error: 'Service shutting down', problem: 'temporary-reduced-capacity' },
+  rateLimited: { status: 429, error: 'Rate limit exceeded', problem: 'quota-exceeded' },
+  overloaded: { status: 503, error: 'Service overloaded', problem: 'temporary-reduced-capacity' },
 } as const;
+
+/** `ms` as `Retry-After` has it: whole seconds, rounded up, at least one. */
+export function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}
 
 /** Which gate refused. */
 export type RefusalKind = keyof typeof answers;
@@ -49,15 +60,16 @@ export class Refusals {
 
   /** Sends the refusal: `retryAfterMs` in whole seconds, rounded up, in the header and in the body. */
   send(kind: RefusalKind, request: FastifyRequest, reply: FastifyReply, retryAfterMs: number): void {
-    const { status, error } = answers[kind];
-    const retryAfter = Math.max(1, Math.ceil(retryAfterMs / 1000));
+    const { status } = answers[kind];
+    const retryAfter = wholeSeconds(retryAfterMs);
     this.#count(kind);
     if (kind === 'shuttingDown' || this.#bodyMayBeLarge(request)) reply.header('connection', 'close');
-    reply
-      .code(status)
-      .header('retry-after', `${retryAfter}`)
-      .header('content-type', 'application/json; charset=utf-8')
-      .send(`{"error":"${error}","retryAfter":${retryAfter}}`);
+    reply.code(status).header('retry-after', `${retryAfter}`);
+    if (request.headers.accept?.includes('application/problem+json')) {
+      reply.header('content-type', 'application/problem+json').send(problemBody(kind, retryAfter));
+    } else {
+      reply.header('content-type', 'application/json; charset=utf-8').send(jsonBody(kind, retryAfter));
+    }
   }
 
   #bodyMayBeLarge({ headers }: FastifyRequest): boolean {
@@ -83,4 +95,14 @@ export class Refusals {
     this.#reportDue = false;
     this.#log.info({ refused }, 'refused');
   }
+}
+
+function jsonBody(kind: RefusalKind, retryAfter: number): string {
+  return `{"error":"${answers[kind].error}","retryAfter":${retryAfter}}`;
+}
+
+function problemBody(kind: RefusalKind, retryAfter: number): string {
+  const { status, error, problem } = answers[kind];
+  const policies = kind === 'rateLimited' ? `,"violated-policies":["${RATE_LIMIT_POLICY}"]` : '';
+  return `{"type":"${PROBLEM_TYPES}#${problem}","title":"${error}","status":${status}${policies},"retryAfter":${retryAfter}}`;
 }

@@ -1,3 +1,4 @@
+import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
 import { clientOf } from '../../src/gates/rate-limit.ts';
 import { build, postOrder, validOrder } from '../build.ts';
@@ -37,6 +38,43 @@ describe('the rate limit gate', () => {
     const headers = { 'x-user-id': 'ann, bob' };
     const response = await app.inject({ method: 'POST', url: '/api/orders', headers, payload: validOrder });
     expect(response.statusCode).toBe(429);
+  });
+
+  it('tells the policy and what is left in structured fields, and never a time later than Retry-After', async () => {
+    const { order } = await build({ ...roomy, RATE_LIMIT_PER_SECOND: '2', RATE_LIMIT_BURST: '3' });
+    const replies = [await order('ann'), await order('ann'), await order('ann'), await order('ann')];
+    const fields = replies.map(({ headers }) => {
+      const [[policy] = [], [limit] = []] = [headers['ratelimit-policy'], headers.ratelimit].map((field) =>
+        parseList(String(field)),
+      );
+      return { policy, limit };
+    });
+    for (const { policy, limit } of fields) {
+      expect(policy?.[0]).toBe('orders');
+      expect(Object.fromEntries(policy?.[1] ?? [])).toEqual({ q: 4, w: 2 });
+      expect(limit?.[0]).toBe('orders');
+    }
+    expect(fields.map(({ limit }) => limit?.[1]?.get('r'))).toEqual([2, 1, 0, 0]);
+    expect(fields[3]?.limit?.[1]?.get('t')).toBe(Number(replies[3]?.headers['retry-after']));
+  });
+
+  it('answers with problem details a client that asks for them', async () => {
+    const { app, order } = await build({ ...roomy, RATE_LIMIT_BURST: '1' });
+    await order('ann');
+    const refused = await app.inject({
+      method: 'POST',
+      url: '/api/orders',
+      headers: { 'x-user-id': 'ann', accept: 'application/problem+json' },
+      payload: validOrder,
+    });
+    expect(refused.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(refused.json()).toEqual({
+      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+      title: 'Rate limit exceeded',
+      status: 429,
+      'violated-policies': ['orders'],
+      retryAfter: 1,
+    });
   });
 
   it('stands before new orders only', async () => {
