@@ -13,6 +13,8 @@ describe('memory', () => {
     const tiers = { free: { rate: 1 }, pro: { rate: 10 }, staff: { rate: 100 } };
     const limiter = new PerClientRateLimiter({ rate: 1, maxClients: 1_000_000, tiers, tierOf: () => 'pro' });
     expect(limiter.stats().bytes / 1_000_000).toBeLessThanOrEqual(24);
+    // No less than what is in it: a hash, a time and a tier for each, and something for who has no place.
+    expect(limiter.stats().bytes / 1_000_000).toBeGreaterThan(17);
   });
 
   it('stays within 40 MB of where it was after a million hostile keys, admitted and refused', () => {

@@ -282,6 +282,12 @@ describe('a snapshot', () => {
     expect(next.retryAfterMs('bad')).toBeCloseTo(50, 3);
   });
 
+  it('carries the seed, all 64 bits of it', () => {
+    const random = [0.25, 0.75][Symbol.iterator]();
+    const { limiter } = limiterOf({ random: () => random.next().value ?? 0 });
+    expect(limiter.snapshot().seed).toEqual([2 ** 30, 3 * 2 ** 30]);
+  });
+
   it('gives nobody a fresh allowance, not even those who were not told apart or do not fit', () => {
     const { limiter } = limiterOf({ rate: 1, burst: 5, maxClients: 10 });
     const keys = Array.from({ length: 200 }, (_, i) => `client ${i}`);

@@ -109,6 +109,8 @@ describe('LeakyBucketShaper', () => {
     await clock.advance(100);
     expect(shaper.tryAcquire()).toBe(true);
     expect(shaper.tryAcquire(101)).toBe(false);
+    await clock.advance(100);
+    expect([shaper.tryAcquire(0), shaper.tryAcquire()]).toEqual([true, true]);
     expect(shaper.retryAfterMs(101)).toBe(Number.POSITIVE_INFINITY);
     expect(shaper.retryAfterMs(-1)).toBe(Number.POSITIVE_INFINITY);
     expect(shaper.retryAfterMs(100)).toBe(100);

@@ -279,7 +279,24 @@ describe('close', () => {
     await first;
     expect(await second).toMatchObject({ code: 'SHUTTING_DOWN', limiter: 'orders' });
     await closed;
+    expect(bucket.stats()).toMatchObject({ admitted: 1, left: 1, waiting: 0 });
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('stops watching its context once it has drained', async () => {
+    const { clock, bucket } = empty();
+    const waiter = bucket.acquire();
+    let watching = 0;
+    const closed = bucket.close({
+      onDone: () => {
+        watching++;
+        return () => void watching--;
+      },
+    });
+    expect(watching).toBe(1);
+    await clock.advance(100);
+    await Promise.all([waiter, closed]);
+    expect(watching).toBe(0);
   });
 
   it('refuses all at once when it is cancelled, before or while it drains', async () => {
