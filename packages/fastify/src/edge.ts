@@ -15,6 +15,11 @@ import type { BackpressureStats } from './stats.ts';
 
 type Done = (error?: Error) => void;
 
+/** Where a request that was admitted keeps the settings of its route, so that they are looked up once. */
+export const routeSettings = Symbol('@bp/fastify/route-settings');
+
+type Admitted = FastifyRequest & { [routeSettings]: RouteSettings };
+
 /** The gates in the order they stand, and what becomes of a request at each of them. */
 export class Edge {
   readonly #options: ResolvedBackpressureOptions;
@@ -90,8 +95,10 @@ export class Edge {
 
   /** When the body has been read and checked, and work is about to begin. */
   readonly preHandler = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
-    const load = this.settingsOf(request.routeOptions.config).load === undefined ? undefined : this.#load;
-    if (load === undefined || load.tryEnter()) this.#begin(request, reply, done);
+    const settings = (request as Admitted)[routeSettings];
+    const load = settings.load === undefined ? undefined : this.#load;
+    if (settings.exempt) done();
+    else if (load === undefined || load.tryEnter()) this.#begin(request, reply, done);
     else load.enter(() => this.#begin(request, reply, done));
   };
 
@@ -192,7 +199,8 @@ export class Edge {
     return true;
   }
 
-  #admit({ request, reply, deadline, priority }: Arrival, done: Done): void {
+  #admit({ request, reply, settings, deadline, priority }: Arrival, done: Done): void {
+    (request as Admitted)[routeSettings] = settings;
     request.backpressure = this.#requests.begin(reply.raw, deadline, priority);
     done();
   }

@@ -2,7 +2,7 @@ import type { RequestContext } from '@bp/context';
 import { type AdmissionOptions, NO_ADMISSION_OPTIONS, type Unsubscribe } from '@bp/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { Edge } from './edge.ts';
+import { Edge, routeSettings } from './edge.ts';
 import { exportToOpenTelemetry } from './metrics/open-telemetry.ts';
 import { exportToPrometheus } from './metrics/prometheus.ts';
 import { type BackpressureOptions, resolveOptions } from './options.ts';
@@ -66,6 +66,7 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
   };
   app.decorate('backpressure', backpressure);
   app.decorateRequest('backpressure');
+  app.decorateRequest(routeSettings);
   app.addHook('onRoute', (route) => prepareRoute(route, edge));
   app.addHook('onRequest', edge.onRequest);
   app.addHook('preHandler', edge.preHandler);

@@ -6,8 +6,10 @@ interface Entry {
   next: Entry | undefined;
 }
 
-/** How much one measurement moves the estimate: the last twenty or so count. */
-const WEIGHT = 0.05;
+/** How many of the last starts the estimate follows. */
+const REMEMBERED = 20;
+/** Far more than a load gate lets wait: what bounds memory when it has no estimate yet. */
+const MAX_WAITING = 10_000;
 
 /**
  * Starts handlers on the loop's budget. Handlers that run one after the other in one turn of the loop keep it from
@@ -22,6 +24,7 @@ export class TurnQueue {
   #waiting = 0;
   #lastStart = 0;
   #msPerStart = 0;
+  #measured = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -31,6 +34,11 @@ export class TurnQueue {
   /** Handlers that wait for their turn. */
   get waiting(): number {
     return this.#waiting;
+  }
+
+  /** Whether no more should wait, however short the wait seems. */
+  get isFull(): boolean {
+    return this.#waiting >= MAX_WAITING;
   }
 
   /** Milliseconds a handler that came now would wait, judged by how fast the last ones were started. */
@@ -62,7 +70,8 @@ export class TurnQueue {
     const entry = this.#first;
     if (entry === undefined) return;
     const now = this.#clock.now();
-    this.#msPerStart += (now - this.#lastStart - this.#msPerStart) * WEIGHT;
+    this.#measured = Math.min(this.#measured + 1, REMEMBERED);
+    this.#msPerStart += (now - this.#lastStart - this.#msPerStart) / this.#measured;
     this.#lastStart = now;
     this.#waiting--;
     this.#first = entry.next;

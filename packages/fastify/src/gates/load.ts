@@ -101,7 +101,8 @@ export class LoadGate {
       if (retryAfterMs !== undefined) return retryAfterMs;
     }
     const waitMs = this.#turns?.estimatedWaitMs() ?? 0;
-    return waitMs < allowedMs ? undefined : waitMs - allowedMs;
+    if (waitMs < allowedMs && this.#turns?.isFull !== true) return undefined;
+    return Math.max(0, waitMs - allowedMs);
   }
 
   #refusalByLoop(allowed: number, now: number): number | undefined {

@@ -1,0 +1,153 @@
+import { RejectedError, type RejectionCode } from '@bp/core';
+import Fastify from 'fastify';
+import { describe, expect, it } from 'vitest';
+import { backpressure } from '../src/index.ts';
+import { build } from './harness.ts';
+
+describe('a RejectedError that a handler throws', () => {
+  it.each<[RejectionCode, number, string]>([
+    ['RATE_LIMITED', 429, 'Rate limit exceeded'],
+    ['QUEUE_FULL', 503, 'Service overloaded'],
+    ['CONCURRENCY_LIMIT', 503, 'Service overloaded'],
+    ['SHED', 503, 'Service overloaded'],
+    ['CIRCUIT_OPEN', 503, 'Service unavailable'],
+    ['SHUTTING_DOWN', 503, 'Service shutting down'],
+    ['CANCELLED', 503, 'Request cancelled'],
+    ['DEADLINE_EXCEEDED', 504, 'Deadline exceeded'],
+  ])('%s is answered with %d', async (code, status, error) => {
+    const { app } = await build({});
+    app.get('/', () => {
+      throw new RejectedError(code, 'orders', { retryAfterMs: 1001 });
+    });
+    app.get('/unknown', async () => Promise.reject(new RejectedError(code, 'orders')));
+    const answer = await app.inject('/');
+    expect(answer.statusCode).toBe(status);
+    expect(answer.headers['retry-after']).toBe('2');
+    expect(answer.body).toBe(`{"error":"${error}","retryAfter":2}`);
+    const unknown = await app.inject('/unknown');
+    expect(unknown.headers).not.toHaveProperty('retry-after');
+    expect(unknown.body).toBe(`{"error":"${error}"}`);
+    expect(app.backpressure.stats().refused.handler).toBe(2);
+  });
+
+  it('names the primitive in problem details', async () => {
+    const { app } = await build({});
+    app.get('/', () => {
+      throw new RejectedError('QUEUE_FULL', 'payments', { retryAfterMs: 500 });
+    });
+    const answer = await app.inject({ url: '/', headers: { accept: 'application/problem+json' } });
+    expect(answer.json()).toMatchObject({ status: 503, 'violated-policies': ['payments'], retryAfter: 1 });
+  });
+
+  it('is answered wherever it is thrown, and by whichever copy of core', async () => {
+    const { app } = await build({});
+    const foreign = Object.assign(new Error('of another copy'), {
+      code: 'QUEUE_FULL',
+      limiter: 'other',
+      retryAfterMs: 3000,
+      [Symbol.for('@bp/core/RejectedError')]: true,
+    });
+    app.get('/hook', { preHandler: async () => Promise.reject(foreign) }, () => 'ok');
+    app.get('/send', (_request, reply) => void reply.send(foreign));
+    for (const url of ['/hook', '/send']) {
+      const answer = await app.inject(url);
+      expect([answer.statusCode, answer.headers['retry-after']], url).toEqual([503, '3']);
+    }
+  });
+});
+
+describe('any other error', () => {
+  it('reaches the error handlers of the user, wherever and whenever they were set', async () => {
+    const { app } = await build({});
+    app.get('/root', () => {
+      throw new Error('root');
+    });
+    app.setErrorHandler((error, _request, reply) =>
+      reply.code(500).send({ by: 'root', error: (error as Error).message }),
+    );
+    app.get(
+      '/route',
+      {
+        errorHandler: (error, _request, reply) =>
+          void reply.code(500).send({ by: 'route', error: error.message }),
+      },
+      () => {
+        throw new Error('route');
+      },
+    );
+    await app.register(async (child) => {
+      child.setErrorHandler((error, _request, reply) =>
+        reply.code(500).send({ by: 'child', error: (error as Error).message }),
+      );
+      child.get('/child', async () => {
+        throw new Error('child');
+      });
+    });
+    expect((await app.inject('/root')).json()).toEqual({ by: 'root', error: 'root' });
+    expect((await app.inject('/child')).json()).toEqual({ by: 'child', error: 'child' });
+    expect((await app.inject('/route')).json()).toEqual({ by: 'route', error: 'route' });
+  });
+
+  it('is answered as Fastify does, with its status and after its onError hooks ran once', async () => {
+    const { app } = await build({});
+    let seen = 0;
+    app.addHook('onError', async () => void seen++);
+    app.post('/', { schema: { body: { type: 'object', required: ['id'] } } }, () => {
+      throw Object.assign(new Error('teapot'), { statusCode: 418 });
+    });
+    const invalid = await app.inject({ method: 'POST', url: '/', payload: {} });
+    expect(invalid.json()).toMatchObject({
+      statusCode: 400,
+      message: "body must have required property 'id'",
+    });
+    expect(seen).toBe(1);
+    expect((await app.inject({ method: 'POST', url: '/', payload: { id: 1 } })).statusCode).toBe(418);
+    expect(seen).toBe(2);
+  });
+});
+
+describe('a server with an error handler of its own', () => {
+  it('can be registered in any order without a warning from Fastify', async () => {
+    const warnings: string[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning.message);
+    process.on('warning', onWarning);
+    for (const first of [true, false]) {
+      const app = Fastify();
+      const own = (error: unknown) => ({ own: (error as Error).message });
+      if (first) app.setErrorHandler(own);
+      await app.register(backpressure, {});
+      if (!first) app.setErrorHandler(own);
+      app.get('/', () => {
+        throw new Error('x');
+      });
+      expect((await app.inject('/')).json()).toEqual({ own: 'x' });
+      await app.close();
+    }
+    await new Promise(setImmediate);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
+  it('may do without the mapping, and answer refusals where it sees fit', async () => {
+    const { app } = await build({ mapErrors: false });
+    app.setErrorHandler((error, request, reply) => {
+      if (!app.backpressure.answer(error, request, reply)) void reply.code(500).send({ own: true });
+    });
+    app.get('/refused', () => {
+      throw new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: 100 });
+    });
+    app.get('/broken', () => {
+      throw new Error('x');
+    });
+    expect((await app.inject('/refused')).json()).toEqual({ error: 'Service overloaded', retryAfter: 1 });
+    expect((await app.inject('/broken')).json()).toEqual({ own: true });
+  });
+
+  it('may do without it on one route', async () => {
+    const { app } = await build({});
+    app.get('/', { config: { backpressure: { mapErrors: false } } }, () => {
+      throw new RejectedError('QUEUE_FULL', 'orders');
+    });
+    expect((await app.inject('/')).json()).toMatchObject({ statusCode: 500, code: 'QUEUE_FULL' });
+  });
+});

@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest';
+import type { LoadSource } from '../src/index.ts';
+import { build, FakeLoop, FakeSource } from './harness.ts';
+
+describe('load as a wait at a source', () => {
+  it('refuses when the wait reaches the maximum, with the time until it is short enough', async () => {
+    const source = new FakeSource();
+    const { app } = await build({ load: { sources: [source], maxWaitMs: 500 } });
+    app.get('/', () => 'ok');
+    source.waitMs = 499;
+    expect((await app.inject('/')).statusCode).toBe(200);
+    source.waitMs = 3000;
+    const refused = await app.inject('/');
+    expect(refused.statusCode).toBe(503);
+    expect(refused.headers['retry-after']).toBe('3');
+    expect(refused.body).toBe('{"error":"Service overloaded","retryAfter":3}');
+    expect(app.backpressure.stats()).toMatchObject({ pressure: 6, overloaded: true, refused: { load: 1 } });
+  });
+
+  it('takes the word of a source that knows better when to come back', async () => {
+    const source = new FakeSource();
+    const { app } = await build({ load: { sources: [source] } });
+    app.get('/', () => 'ok');
+    source.waitMs = 3000;
+    source.retryMs = 9001;
+    expect((await app.inject('/')).headers['retry-after']).toBe('10');
+  });
+
+  it('refuses when a source has no room, and does not say "now" if that source does not know yet', async () => {
+    const source = new FakeSource();
+    const { app } = await build({ load: { sources: [source] } });
+    app.get('/', () => 'ok');
+    source.hasRoom = false;
+    source.retryMs = 0;
+    const refused = await app.inject('/');
+    expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, '1']);
+  });
+
+  it('asks with the priority and the deadline of the request', async () => {
+    const asked: unknown[] = [];
+    const source: LoadSource = {
+      estimatedWaitMs: (ctx) => {
+        if (ctx !== undefined) asked.push({ ...ctx });
+        return 0;
+      },
+    };
+    const { app } = await build({
+      load: { sources: [source] },
+      deadline: {},
+      tiers: { gold: { priority: 3 } },
+      tierOf: () => 'gold',
+    });
+    app.get('/', () => 'ok');
+    await app.inject({ url: '/', headers: { 'x-request-timeout-ms': '500' } });
+    expect(asked).toEqual([{ priority: 3, deadline: 1500 }]);
+  });
+});
+
+describe('load and priority', () => {
+  /** A server that has seen one gold request in ten. */
+  async function server(headroom?: number) {
+    const source = new FakeSource();
+    const { app, clock } = await build({
+      load: { sources: [source], maxWaitMs: 100, headroom },
+      tiers: { gold: { priority: 1 } },
+      tierOf: ({ headers }) => headers['x-tier'] as string | undefined,
+    });
+    app.get('/', () => 'ok');
+    const status = async (tier: string) =>
+      (await app.inject({ url: '/', headers: tier === '' ? {} : { 'x-tier': tier } })).statusCode;
+    for (let i = 0; i < 50; i++) await status(i % 10 === 0 ? 'gold' : '');
+    // Ranks are taken every 100 ms.
+    await clock.advance(100);
+    return { source, status };
+  }
+
+  it('refuses the least important first, the most important last', async () => {
+    const { source, status } = await server();
+    const passes = async (waitMs: number) => {
+      source.waitMs = waitMs;
+      return [(await status('')) === 200, (await status('gold')) === 200];
+    };
+    expect(await passes(99)).toEqual([true, true]);
+    expect(await passes(100)).toEqual([false, true]);
+    expect(await passes(180)).toEqual([false, true]);
+    expect(await passes(200), 'twice the limit is too much for everybody').toEqual([false, false]);
+  });
+
+  it('treats all alike without headroom', async () => {
+    const { source, status } = await server(0);
+    source.waitMs = 100;
+    expect([await status(''), await status('gold')]).toEqual([503, 503]);
+  });
+
+  it('refuses one that wants to be background before the rest of its tier', async () => {
+    const source = new FakeSource();
+    const { app, clock } = await build({ load: { sources: [source] } });
+    app.get('/', () => 'ok');
+    const status = async (priority?: string) =>
+      (await app.inject({ url: '/', headers: priority === undefined ? {} : { priority } })).statusCode;
+    for (let i = 0; i < 40; i++) await status(i % 2 === 0 ? 'u=7' : undefined);
+    await clock.advance(100);
+    source.waitMs = 120;
+    expect([await status('u=7'), await status(), await status('u=0')]).toEqual([503, 200, 200]);
+  });
+});
+
+describe('load as a late event loop', () => {
+  async function server() {
+    const loop = new FakeLoop();
+    const { app, clock } = await build({ load: { eventLoop: { loopTime: loop.read } } });
+    app.get('/', () => 'ok');
+    const block = (ms: number): void => {
+      loop.active += ms;
+      clock.jumpTo(clock.now() + ms);
+    };
+    return { app, clock, loop, block };
+  }
+
+  it('refuses what is read late in a turn that was blocked', async () => {
+    const { app, clock, block } = await server();
+    await app.ready();
+    block(119);
+    expect((await app.inject('/')).statusCode, 'lag of 99 ms').toBe(200);
+    block(1);
+    expect((await app.inject('/')).statusCode, 'lag of 100 ms').toBe(503);
+    await clock.advance(20);
+    expect((await app.inject('/')).statusCode, 'after the tick').toBe(200);
+  });
+
+  it('does not take a process that was suspended for an overload', async () => {
+    const { app, clock, loop } = await server();
+    await app.ready();
+    loop.idle += 60_000;
+    clock.jumpTo(clock.now() + 60_000);
+    expect((await app.inject('/')).statusCode).toBe(200);
+  });
+
+  it('bounds what is in flight while the loop is late throughout: one in for each that leaves', async () => {
+    const { app, clock, block } = await server();
+    const held: (() => void)[] = [];
+    app.get('/hold', () => new Promise<string>((resolve) => held.push(() => resolve('done'))));
+    await app.ready();
+    const lateInterval = async (): Promise<void> => {
+      for (let i = 0; i < 4; i++) {
+        block(45);
+        await clock.advance(0);
+      }
+    };
+    // Ten answers in an interval of 135 ms and twice the target of 20 ms: by Little 2.96 in flight.
+    const answers = Array.from({ length: 5 }, () => app.inject('/hold'));
+    for (let i = 0; i < 10; i++) await app.inject('/');
+    await lateInterval();
+    expect(app.backpressure.stats()).toMatchObject({
+      eventLoopLagMs: 25,
+      eventLoopUtilization: 1,
+      active: 5,
+    });
+    const status = async () => (await app.inject('/')).statusCode;
+    expect(await status()).toBe(503);
+    for (const answer of held.splice(0, 2)) answer();
+    await Promise.all(answers.slice(0, 2));
+    expect(await status(), 'with 3 in flight').toBe(503);
+    held.pop()?.();
+    await answers[4];
+    expect(await status(), 'with 2 in flight').toBe(200);
+
+    await clock.advance(200);
+    await clock.advance(200);
+    expect(await status(), 'when the loop is in time again').toBe(200);
+    for (const answer of held) answer();
+    await Promise.all(answers);
+  });
+
+  it('is not watched if the option says so', async () => {
+    const { app, clock } = await build({ load: { eventLoop: false } });
+    app.get('/', () => 'ok');
+    await app.ready();
+    expect(clock.pendingTimers).toBe(0);
+    clock.jumpTo(clock.now() + 10_000);
+    expect((await app.inject('/')).statusCode).toBe(200);
+  });
+});
+
+describe('pacing', () => {
+  it('starts handlers within the budget of a turn, and tells how many wait', async () => {
+    const { app, clock } = await build({ load: { eventLoop: false } });
+    const started: number[] = [];
+    app.get('/:id', ({ params }) => {
+      started.push(Number((params as { id: string }).id));
+      clock.jumpTo(clock.now() + 3);
+      return 'ok';
+    });
+    await app.ready();
+    const answers = [0, 1, 2, 3, 4].map((id) => app.inject(`/${id}`));
+    await new Promise(setImmediate);
+    expect(started.length, 'in the first turn').toBeLessThan(5);
+    expect(app.backpressure.stats().waiting).toBe(5 - started.length);
+    await clock.advance(0);
+    await Promise.all(answers);
+    expect(started).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('is left out where the option or the route says so', async () => {
+    for (const [load, config] of [
+      [{ pace: false, eventLoop: false }, {}],
+      [{ eventLoop: false }, { backpressure: { load: false } }],
+      [{ eventLoop: false }, { backpressure: false }],
+    ] as const) {
+      const { app, clock } = await build({ load });
+      let started = 0;
+      app.get('/', { config }, () => {
+        started++;
+        clock.jumpTo(clock.now() + 3);
+        return 'ok';
+      });
+      await app.ready();
+      await Promise.all([1, 2, 3, 4, 5].map(() => app.inject('/')));
+      expect(started).toBe(5);
+    }
+  });
+});

@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PriorityRanks } from '../src/priority-ranks.ts';
+
+describe('PriorityRanks', () => {
+  it('ranks nobody while all are alike', () => {
+    const ranks = new PriorityRanks();
+    for (let now = 0; now < 1000; now++) expect(ranks.see(5, now)).toBe(0);
+  });
+
+  it('is the share of recent requests that were less important', () => {
+    const ranks = new PriorityRanks();
+    for (let now = 0; now < 3000; now++) {
+      ranks.see(0, now);
+      ranks.see(0, now);
+      ranks.see(0, now);
+      ranks.see(2, now);
+    }
+    expect(ranks.see(0, 3000)).toBe(0);
+    expect(ranks.see(2, 3000)).toBeCloseTo(0.75, 2);
+    expect(ranks.see(1, 3000), 'one never seen before').toBeCloseTo(0.75, 2);
+    expect(ranks.see(9, 3000), 'one never seen before').toBeCloseTo(1, 2);
+  });
+
+  it('forgets within seconds', () => {
+    const ranks = new PriorityRanks();
+    for (let now = 0; now < 1000; now++) ranks.see(0, now);
+    for (let now = 20_000; now < 21_000; now++) ranks.see(1, now);
+    expect(ranks.see(1, 21_000)).toBe(0);
+  });
+
+  it('never ranks a lower priority above a higher one, whatever came before', () => {
+    const calls = fc.array(fc.tuple(fc.integer({ min: -5, max: 5 }), fc.integer({ min: 0, max: 300 })), {
+      maxLength: 200,
+    });
+    fc.assert(
+      fc.property(calls, fc.integer({ min: -6, max: 6 }), fc.integer({ min: -6, max: 6 }), (seen, a, b) => {
+        const ranks = new PriorityRanks();
+        let now = 0;
+        for (const [priority, pauseMs] of seen) {
+          now += pauseMs;
+          const share = ranks.see(priority, now);
+          expect(share >= 0 && share <= 1, `share ${share}`).toBe(true);
+        }
+        now += 1000;
+        ranks.see(0, now);
+        now += 1000;
+        const [low, high] = [ranks.see(Math.min(a, b), now), ranks.see(Math.max(a, b), now)];
+        expect(low).toBeLessThanOrEqual(high + 1e-9);
+      }),
+    );
+  });
+
+  it('keeps no more priorities than it can have use for', () => {
+    const ranks = new PriorityRanks();
+    for (let i = 0; i < 100_000; i++) ranks.see(i, 0);
+    expect(ranks.see(1e9, 1)).toBeGreaterThan(0.9);
+  });
+});

@@ -1,0 +1,150 @@
+import { RejectedError } from '@bp/core';
+import { describe, expect, it } from 'vitest';
+import type { SharedRateLimiter } from '../src/index.ts';
+import { build } from './harness.ts';
+
+const user = (id: string, headers: Record<string, string> = {}) => ({
+  method: 'GET' as const,
+  url: '/',
+  headers: { 'x-user-id': id, ...headers },
+});
+
+describe('the limit of a client', () => {
+  it('admits the burst, then refuses with the exact wait in whole seconds, rounded up', async () => {
+    const { app, clock } = await build({ rateLimit: { rate: 1, intervalMs: 1500, burst: 2 } });
+    app.get('/', () => 'ok');
+    const statuses = [await app.inject('/'), await app.inject('/')].map(({ statusCode }) => statusCode);
+    expect(statuses).toEqual([200, 200]);
+
+    const refused = await app.inject('/');
+    expect(refused.statusCode).toBe(429);
+    expect(refused.headers['retry-after']).toBe('2');
+    expect(refused.body).toBe('{"error":"Rate limit exceeded","retryAfter":2}');
+    expect(refused.headers['content-type']).toBe('application/json; charset=utf-8');
+
+    await clock.advance(1499);
+    expect((await app.inject('/')).statusCode, `at ${clock.now()}`).toBe(429);
+    await clock.advance(1);
+    expect((await app.inject('/')).statusCode, `at ${clock.now()}`).toBe(200);
+  });
+
+  it('counts by the user function, by the address where it says nothing, and never takes one for the other', async () => {
+    const { app } = await build({
+      rateLimit: { rate: 1, burst: 1, key: ({ headers }) => headers['x-user-id'] as string | undefined },
+    });
+    app.get('/', () => 'ok');
+    const status = async (request: object) => (await app.inject({ url: '/', ...request })).statusCode;
+    expect(await status(user('ada'))).toBe(200);
+    expect(await status(user('ada'))).toBe(429);
+    expect(await status(user('bob'))).toBe(200);
+    expect(await status(user('10.0.0.9'))).toBe(200);
+    expect(await status({ remoteAddress: '10.0.0.9' })).toBe(200);
+    expect(await status({ remoteAddress: '10.0.0.9' })).toBe(429);
+    expect(await status({ ...user(''), remoteAddress: '10.0.0.9' })).toBe(429);
+  });
+
+  it('takes a /64 of IPv6 for one client and an IPv4 address mapped into IPv6 for itself', async () => {
+    const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
+    app.get('/', () => 'ok');
+    const from = async (remoteAddress: string) => (await app.inject({ url: '/', remoteAddress })).statusCode;
+    expect(await from('2001:db8:1:2::1')).toBe(200);
+    expect(await from('2001:db8:1:2:ffff::9')).toBe(429);
+    expect(await from('2001:db8:1:3::1')).toBe(200);
+    expect(await from('192.0.2.1')).toBe(200);
+    expect(await from('::ffff:192.0.2.1')).toBe(429);
+  });
+
+  it('goes on limiting when more addresses come than it remembers the keys of', async () => {
+    const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
+    app.get('/', () => 'ok');
+    const from = async (i: number) =>
+      (await app.inject({ url: '/', remoteAddress: `10.0.${i >> 8}.${i & 255}` })).statusCode;
+    for (let i = 0; i < 1100; i++) expect(await from(i), `client ${i}`).toBe(200);
+    expect(await from(0)).toBe(429);
+    expect(await from(1099)).toBe(429);
+  });
+
+  it('is the one of its tier', async () => {
+    const { app } = await build({
+      rateLimit: { rate: 1, burst: 1, key: ({ headers }) => headers['x-user-id'] as string },
+      tiers: {
+        gold: { rateLimit: { rate: 10, burst: 3 } },
+        unlimited: { rateLimit: { rate: Infinity } },
+        plain: {},
+      },
+      tierOf: ({ headers }) => headers['x-tier'] as string | undefined,
+    });
+    app.get('/', () => 'ok');
+    const admitted = async (tier: string) => {
+      const headers = tier === '' ? {} : { 'x-tier': tier };
+      let count = 0;
+      while (count < 9 && (await app.inject(user(`of ${tier}`, headers))).statusCode === 200) count++;
+      return count;
+    };
+    expect(await admitted('')).toBe(1);
+    expect(await admitted('plain')).toBe(1);
+    expect(await admitted('not configured')).toBe(1);
+    expect(await admitted('gold')).toBe(3);
+    expect(await admitted('unlimited')).toBe(9);
+  });
+
+  it('never says when to come back to who never can', async () => {
+    const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
+    app.get('/', { config: { backpressure: { cost: 2 } } }, () => 'ok');
+    const refused = await app.inject('/');
+    expect(refused.statusCode).toBe(429);
+    expect(refused.headers).not.toHaveProperty('retry-after');
+    expect(refused.body).toBe('{"error":"Rate limit exceeded"}');
+  });
+});
+
+describe('a limit that is kept elsewhere', () => {
+  const shared = (decide: (key: string) => Error | undefined): SharedRateLimiter => ({
+    async acquire(key) {
+      const error = decide(key);
+      if (error !== undefined) throw error;
+    },
+  });
+
+  it('is asked with the key and the cost, and refuses with the time it says', async () => {
+    const asked: unknown[] = [];
+    const { app } = await build({
+      rateLimit: {
+        limiter: {
+          async acquire(...call) {
+            asked.push(call);
+            if (asked.length > 1) throw new RejectedError('RATE_LIMITED', 'redis', { retryAfterMs: 2500 });
+          },
+        },
+        key: ({ headers }) => headers['x-user-id'] as string,
+      },
+    });
+    app.get('/', { config: { backpressure: { cost: 3 } } }, () => 'ok');
+    expect((await app.inject(user('ada'))).statusCode).toBe(200);
+    const refused = await app.inject(user('ada'));
+    expect(refused.statusCode).toBe(429);
+    expect(refused.headers).toMatchObject({ 'retry-after': '3', ratelimit: '"default";r=0;t=3' });
+    expect(asked).toEqual([
+      ['id:ada', { cost: 3 }],
+      ['id:ada', { cost: 3 }],
+    ]);
+  });
+
+  it('has its other refusals answered like those of a handler, and its errors like errors', async () => {
+    let error: Error = new RejectedError('SHUTTING_DOWN', 'redis');
+    const { app } = await build({ rateLimit: { limiter: shared(() => error) } });
+    app.get('/', () => 'ok');
+    expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down' });
+    error = new Error('broken');
+    expect((await app.inject('/')).statusCode).toBe(500);
+  });
+
+  it('stands before the load gate, which judges by the time at which it answered', async () => {
+    const { app } = await build({
+      rateLimit: { limiter: shared(() => undefined) },
+      load: { sources: [{ estimatedWaitMs: () => 500 }] },
+    });
+    app.get('/', () => 'ok');
+    expect((await app.inject('/')).json()).toEqual({ error: 'Service overloaded', retryAfter: 1 });
+  });
+});

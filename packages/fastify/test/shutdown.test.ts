@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { build } from './harness.ts';
+
+describe('shutting down', () => {
+  it('refuses newcomers with the time until the server is gone, and lets go of their connections', async () => {
+    const { app, clock } = await build({ exempt: ['/health'] });
+    let finish: (() => void) | undefined;
+    app.get('/', () => new Promise<string>((resolve) => (finish = () => resolve('done'))));
+    app.get('/health', (_request, reply) =>
+      app.backpressure.shuttingDown ? reply.code(503).send('draining') : reply.send('ok'),
+    );
+    const underWay = app.inject('/');
+    await app.ready();
+    await new Promise(setImmediate);
+
+    app.backpressure.shutDown({ deadline: clock.now() + 9500 });
+    const refused = await app.inject('/');
+    expect(refused.statusCode).toBe(503);
+    expect(refused.headers).toMatchObject({ 'retry-after': '10', connection: 'close' });
+    expect(refused.body).toBe('{"error":"Service shutting down","retryAfter":10}');
+    expect((await app.inject('/health')).body).toBe('draining');
+
+    finish?.();
+    expect((await underWay).body).toBe('done');
+    await clock.advance(9600);
+    expect((await app.inject('/')).headers['retry-after'], 'when it should be gone').toBe('0');
+  });
+
+  it('says no time if nobody knows one; the first deadline stands', async () => {
+    const { app, clock } = await build({});
+    app.get('/', () => 'ok');
+    app.backpressure.shutDown();
+    expect((await app.inject('/')).body).toBe('{"error":"Service shutting down"}');
+    app.backpressure.shutDown({ deadline: clock.now() + 1000 });
+    app.backpressure.shutDown({ deadline: clock.now() + 99_000 });
+    expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down', retryAfter: 1 });
+    expect(app.backpressure.stats()).toMatchObject({ shuttingDown: true, refused: { shutdown: 2 } });
+  });
+
+  it('begins when the server closes', async () => {
+    const { app } = await build({ load: {}, rateLimit: { rate: 1 } });
+    await app.ready();
+    expect(app.backpressure.shuttingDown).toBe(false);
+    await app.close();
+    expect(app.backpressure.shuttingDown).toBe(true);
+  });
+});

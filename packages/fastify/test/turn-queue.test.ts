@@ -1,0 +1,107 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { TurnQueue } from '../src/turn-queue.ts';
+
+/** Handlers that compute for some milliseconds, which on a virtual clock is a jump. */
+function queue() {
+  const clock = new VirtualClock();
+  const turns = new TurnQueue(clock);
+  const started: number[] = [];
+  const handler = (id: number, ms: number) => (): void => {
+    started.push(id);
+    clock.jumpTo(clock.now() + ms);
+  };
+  const arrive = (id: number, ms: number): void => {
+    if (turns.tryEnter()) handler(id, ms)();
+    else turns.enter(handler(id, ms));
+  };
+  return { clock, turns, started, arrive };
+}
+
+describe('TurnQueue', () => {
+  it('starts at once what fits into the turn', () => {
+    const { turns, started, arrive } = queue();
+    for (let i = 0; i < 100; i++) arrive(i, 0);
+    expect(started).toHaveLength(100);
+    expect([turns.waiting, turns.estimatedWaitMs()]).toEqual([0, 0]);
+  });
+
+  it('gives the loop back when the budget of the turn is spent, and goes on in order', async () => {
+    const { clock, turns, started, arrive } = queue();
+    for (let i = 0; i < 10; i++) arrive(i, 2);
+    expect(started, 'in the first turn: 5 ms').toEqual([0, 1, 2]);
+    expect(turns.waiting).toBe(7);
+    await clock.advance(0);
+    expect(started).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(turns.waiting).toBe(0);
+  });
+
+  it('lets nobody overtake whoever waits', async () => {
+    const { clock, started, arrive } = queue();
+    for (let i = 0; i < 4; i++) arrive(i, 2);
+    clock.nextTurn(() => arrive(99, 0));
+    await clock.advance(0);
+    expect(started).toEqual([0, 1, 2, 3, 99]);
+  });
+
+  it('knows the wait from how fast it starts them', async () => {
+    const { clock, turns, arrive } = queue();
+    for (let i = 0; i < 50; i++) arrive(i, 2);
+    await clock.advance(0);
+    for (let i = 0; i < 30; i++) arrive(i, 2);
+    expect(turns.waiting).toBeGreaterThan(20);
+    expect(turns.estimatedWaitMs() / turns.waiting, 'ms a start').toBeCloseTo(2, 0);
+  });
+
+  it('counts the microtasks of a handler as part of what it costs', async () => {
+    const clock = new VirtualClock();
+    const turns = new TurnQueue(clock);
+    const startedAt: number[] = [];
+    const handler = async (): Promise<void> => {
+      startedAt.push(clock.now());
+      await null;
+      await null;
+      clock.jumpTo(clock.now() + 4);
+    };
+    for (let i = 0; i < 5; i++) {
+      if (turns.tryEnter()) void handler();
+      else turns.enter(() => void handler());
+      clock.jumpTo(clock.now() + 4);
+    }
+    await clock.advance(0);
+    expect(new Set(startedAt).size, `started at ${startedAt}`).toBe(5);
+  });
+
+  it('runs what waited in the async context of its own request', async () => {
+    const { clock, turns } = queue();
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    turns.tryEnter();
+    clock.jumpTo(10);
+    for (const id of ['a', 'b']) storage.run(id, () => turns.enter(() => seen.push(storage.getStore())));
+    await storage.run('somebody else', () => clock.advance(0));
+    expect(seen).toEqual(['a', 'b']);
+  });
+
+  it('is full long before memory is', () => {
+    const { clock, turns } = queue();
+    turns.tryEnter();
+    clock.jumpTo(10);
+    for (let i = 0; i < 10_000; i++) turns.enter(() => {});
+    expect(turns.isFull).toBe(true);
+  });
+
+  it('goes on when a handler throws', async () => {
+    const { clock, turns, started, arrive } = queue();
+    turns.tryEnter();
+    clock.jumpTo(10);
+    turns.enter(() => {
+      throw new Error('broken');
+    });
+    arrive(1, 0);
+    await expect(clock.advance(0)).rejects.toThrow('broken');
+    await clock.advance(0);
+    expect(started).toEqual([1]);
+  });
+});
