@@ -131,7 +131,10 @@ describe('AllOf', () => {
   it('keeps every one of its limits at once, and retries exactly', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ wait: fc.nat(500), cost: fc.integer({ min: 1, max: 6 }) }), { maxLength: 300 }),
+        fc.array(fc.record({ wait: fc.nat(500), cost: fc.integer({ min: 1, max: 6 }) }), {
+          maxLength: 300,
+          size: 'max',
+        }),
         (calls) => {
           const clock = new VirtualClock();
           const sizes = [

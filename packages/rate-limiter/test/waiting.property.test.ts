@@ -45,7 +45,7 @@ async function play(limiter: TokenBucket | LeakyBucketShaper, clock: VirtualCloc
 describe('acquire', () => {
   it('keeps the rate, the order and every deadline, whoever comes, waits and leaves', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(call, { maxLength: 40 }), async (calls) => {
+      fc.asyncProperty(fc.array(call, { maxLength: 40, size: 'max' }), async (calls) => {
         const clock = new VirtualClock();
         const bucket = new TokenBucket({ rate: 10, burst: 5, maxWaiters: 10, clock });
         const ended = await play(bucket, clock, calls);
@@ -72,7 +72,7 @@ describe('acquire', () => {
 
   it('of a shaper spaces what leaves by the cost of what left before', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(call, { maxLength: 40 }), async (calls) => {
+      fc.asyncProperty(fc.array(call, { maxLength: 40, size: 'max' }), async (calls) => {
         const clock = new VirtualClock();
         const shaper = new LeakyBucketShaper({ rate: 20, capacity: 15, clock });
         const ended = await play(shaper, clock, calls);

@@ -70,12 +70,14 @@ describe('warmUp', () => {
           }),
           {
             maxLength: 50,
+            size: 'max',
           },
         ),
         (rate, durationMs, coldFactor, calls) => {
           const { clock, bucket } = cold({ rate, burst: 5, durationMs, coldFactor });
           const bound = new WindowBound(rate / 1000);
-          for (const { cost, wait } of calls) {
+          for (const [i, { cost, wait }] of calls.entries()) {
+            if (i % 3 === 2) bucket.warmUpAgain();
             const now = clock.now();
             const retryAfterMs = bucket.retryAfterMs(cost);
             expect(bucket.check(cost, now + retryAfterMs), `at ${now} + ${retryAfterMs}`).toBe(true);
