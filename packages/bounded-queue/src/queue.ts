@@ -110,11 +110,15 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
       this.#drop(next, over);
       next = this.#storage.shift();
     }
-    if (next === undefined) return undefined;
-    const item = this.#leave(next);
-    this.#taken++;
-    if (this.#producers.length > 0) this.#admitProducers();
-    return item;
+    return next === undefined ? undefined : this.#take(next);
+  }
+
+  /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
+  tryTakeIf(wanted: (item: T) => boolean): T | undefined {
+    const next = this.peek();
+    if (next === undefined || !wanted(next)) return undefined;
+    // Not asked again whether it has expired: what is taken must be what was wanted.
+    return this.#take(this.#storage.shift() as T | Entry<T>);
   }
 
   /** The next item, which stays where it is; undefined if there is none. */
@@ -240,6 +244,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (evicted === undefined) return false;
     this.#drop(evicted, new RejectedError(code, this.#options.name));
     return true;
+  }
+
+  #take(value: T | Entry<T>): T {
+    const item = this.#leave(value);
+    this.#taken++;
+    if (this.#producers.length > 0) this.#admitProducers();
+    return item;
   }
 
   // Timers come late on a busy loop; what they have not told yet must still not be handed out.

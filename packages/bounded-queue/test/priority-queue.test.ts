@@ -1,4 +1,5 @@
 import type { RejectedError } from '@bp/core';
+import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { PriorityQueue } from '../src/index.ts';
 
@@ -81,5 +82,21 @@ describe('PriorityQueue', () => {
     expect(queue.weightAhead()).toBe(3);
     drain(queue);
     expect(queue.weightAhead(-1)).toBe(0);
+  });
+
+  it('takes the next item only if it is wanted, and never another one in its place', () => {
+    const clock = new VirtualClock();
+    const queue = new PriorityQueue<string>({ capacity: 10, clock });
+    queue.tryPush('expires', { priority: 1, deadline: 10 });
+    queue.tryPush('stays');
+    expect(queue.tryTakeIf((item) => item === 'stays')).toBeUndefined();
+    expect(queue.size).toBe(2);
+    const taken = queue.tryTakeIf((item) => {
+      clock.jumpTo(20);
+      return item === 'expires';
+    });
+    expect(taken).toBe('expires');
+    expect(queue.tryTakeIf(() => true)).toBe('stays');
+    expect(queue.tryTakeIf(() => true)).toBeUndefined();
   });
 });

@@ -13,7 +13,9 @@ export class Pace {
   readonly #wait = new ServiceTime();
   #firstStart: number | undefined;
   #lastStart = 0;
-  #lastDrain: number | undefined;
+  /** When the line last moved, and by how many permits at that moment. */
+  #lastMove = Number.NaN;
+  #moved = 0;
   #gaps = 0;
   #gapMs = 0;
 
@@ -44,19 +46,30 @@ export class Pace {
 
   /** Somebody waits, where nobody did. */
   lineBegins(): void {
-    this.#lastDrain = undefined;
+    this.#lastMove = Number.NaN;
+    this.#moved = 0;
     this.#gaps = 0;
     this.#gapMs = 0;
   }
 
-  /** Somebody who weighs `weight` and has waited since `since` (`NaN` if that is not known) was started. */
-  drained(now: number, weight: number, since: number, limit: number): void {
-    if (this.#lastDrain !== undefined) {
-      const followed = Math.min(++this.#gaps, Math.max(MIN_GAPS, limit));
-      this.#gapMs += ((now - this.#lastDrain) / weight - this.#gapMs) / followed;
+  /** Somebody who weighs `weight` and has waited since `since`, if that is known, was started. */
+  lineMoved(now: number, weight: number, since: number | undefined, limit: number): void {
+    this.started(now);
+    if (since !== undefined) this.#wait.record(now - since);
+    if (now !== this.#lastMove) this.#measureGap(now, limit);
+    this.#moved += weight;
+  }
+
+  /** Permits that were handed on at the same moment share the gap to the next one. */
+  #measureGap(now: number, limit: number): void {
+    if (this.#moved > 0) {
+      const followed = Math.max(MIN_GAPS, limit);
+      this.#gaps = Math.min(this.#gaps + this.#moved, followed);
+      const gapMs = (now - this.#lastMove) / this.#moved;
+      this.#gapMs += (gapMs - this.#gapMs) * Math.min(1, this.#moved / this.#gaps);
     }
-    this.#lastDrain = now;
-    if (!Number.isNaN(since)) this.#wait.record(now - since);
+    this.#lastMove = now;
+    this.#moved = 0;
   }
 
   /**

@@ -65,7 +65,7 @@ export class Permits {
     if (!(cost > 0 && this.active + cost <= this.limit) || this.closing) return false;
     if (this.queue !== undefined && this.queue.size > 0) return false;
     if (!this.#pacesAll) return true;
-    this.#now = this.#options.clock.now();
+    this.#now = this.#options.loopBudget.look();
     return this.#options.loopBudget.allows(this.#now);
   }
 
@@ -80,7 +80,7 @@ export class Permits {
 
   #beginTimed(): number {
     this.#untilTimed = this.#pacesAll || this.pace.serviceMs === undefined ? 0 : TIMED_ONE_IN;
-    if (!this.#pacesAll) this.#now = this.#options.clock.now();
+    if (!this.#pacesAll) this.#now = this.#options.loopBudget.look();
     this.pace.started(this.#now);
     return this.#now;
   }
@@ -92,7 +92,7 @@ export class Permits {
     this.active = this.#running === 0 ? 0 : this.active - cost;
     const waiting = this.queue !== undefined && this.queue.size > 0;
     if (waiting || !Number.isNaN(startedAt)) {
-      const now = this.#options.clock.now();
+      const now = this.#options.loopBudget.look();
       if (!Number.isNaN(startedAt)) this.pace.ended(now - startedAt);
       if (waiting) this.#startNext(now);
     }
@@ -107,28 +107,17 @@ export class Permits {
     if (this.watched) this.#onMoved();
   }
 
-  /** Ends the wait of a call: `settle` is told when it starts, or why it is refused. */
+  /** Has a call wait that cannot start: `settle` is told when it starts, or why it is refused. */
   wait(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): void {
-    const code = this.refusalToWait(ctx);
+    const code = this.#refusalForTime(ctx);
     if (code === undefined && this.#enter(cost, ctx, settle)) return;
-    settle(this.refusalIfOver(ctx) ?? this.refuse(code ?? 'QUEUE_FULL', this.waitMs(ctx)));
+    const refusal = this.refusalIfOver(ctx);
+    settle(refusal ?? this.refuse(code ?? this.#fullCode, this.waitMs(ctx)));
   }
 
   /** Why a call that cannot start may not wait either, if so. */
   refusalToWait(ctx: AdmissionOptions): RejectionCode | undefined {
-    if (this.queue === undefined) return 'CONCURRENCY_LIMIT';
-    const { maxWaitMs, clock } = this.#options;
-    const { deadline } = ctx;
-    if (deadline !== undefined || maxWaitMs !== Number.POSITIVE_INFINITY) {
-      const waitMs = this.waitMs(ctx) ?? 0;
-      if (waitMs > maxWaitMs) return 'CONCURRENCY_LIMIT';
-      if (waitMs > 0 && deadline !== undefined) {
-        const now = clock.now();
-        const endsBy = now + waitMs + (this.pace.expectedMs(now, this.active >= this.limit) ?? 0);
-        if (endsBy > deadline) return 'DEADLINE_EXCEEDED';
-      }
-    }
-    return this.queue.hasRoom(ctx) ? undefined : 'QUEUE_FULL';
+    return this.#refusalForTime(ctx) ?? (this.queue?.hasRoom(ctx) ? undefined : this.#fullCode);
   }
 
   /** Milliseconds that such a call would wait; undefined if nothing is known, such as while the limit is 0. */
@@ -157,16 +146,39 @@ export class Permits {
     return refusal;
   }
 
+  get #fullCode(): RejectionCode {
+    return this.queue === undefined ? 'CONCURRENCY_LIMIT' : 'QUEUE_FULL';
+  }
+
+  /** Whether such a call would have to wait longer than it may. */
+  #refusalForTime(ctx: AdmissionOptions): RejectionCode | undefined {
+    const { deadline } = ctx;
+    const { maxWaitMs, clock } = this.#options;
+    if (this.queue === undefined || (deadline === undefined && maxWaitMs === Number.POSITIVE_INFINITY)) {
+      return undefined;
+    }
+    const waitMs = this.waitMs(ctx) ?? 0;
+    if (waitMs > maxWaitMs) return 'CONCURRENCY_LIMIT';
+    if (waitMs === 0 || deadline === undefined) return undefined;
+    const now = clock.now();
+    const worksMs = this.pace.expectedMs(now, this.active >= this.limit) ?? 0;
+    return now + waitMs + worksMs > deadline ? 'DEADLINE_EXCEEDED' : undefined;
+  }
+
   #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {
     const { queue } = this;
     if (queue === undefined) return false;
     const { clock, name, maxWaitMs } = this.#options;
-    const bounded = maxWaitMs !== Number.POSITIVE_INFINITY;
-    const since = bounded || this.#waited++ % WAITS_TIMED_ONE_IN === 0 ? clock.now() : Number.NaN;
-    const startBy = bounded ? since + maxWaitMs : Number.POSITIVE_INFINITY;
     if (queue.size === 0) this.pace.lineBegins();
-    const waiter = new Waiter(cost, settle, since, startBy);
-    if (!queue.tryPush(waiter, bounded ? withStartBy(ctx, clock, name, startBy) : ctx)) return false;
+    if (maxWaitMs === Number.POSITIVE_INFINITY) {
+      const since = this.#waited++ % WAITS_TIMED_ONE_IN === 0 ? clock.now() : undefined;
+      if (!queue.tryPush(new Waiter(cost, settle, since, undefined), ctx)) return false;
+    } else {
+      const since = clock.now();
+      const startBy = since + maxWaitMs;
+      const waiter = new Waiter(cost, settle, since, startBy);
+      if (!queue.tryPush(waiter, withStartBy(ctx, clock, name, startBy))) return false;
+    }
     // Held back by the loop's budget alone: nobody else's end will start it.
     if (this.#fits(cost)) this.#resumeNextTurn();
     return true;
@@ -177,22 +189,25 @@ export class Permits {
     return this.#running === 0 ? this.limit > 0 : this.active + weight <= this.limit;
   }
 
+  readonly #isNext = ({ weight }: Waiter): boolean => this.#fits(weight);
+
   /** Hands a permit to whoever is first in line, if there is one for it and the turn of the loop has time left. */
   #startNext(now: number): void {
-    const next = this.#handingOn ? undefined : this.queue?.peek();
-    if (next === undefined || !this.#fits(next.weight)) return;
+    const { queue } = this;
+    if (queue === undefined || this.#handingOn) return;
+    if (queue.size === 0 || this.active >= this.limit) return;
     if (!this.#options.loopBudget.allows(now)) {
       this.#resumeNextTurn();
       return;
     }
-    this.queue?.tryTake();
-    if (next.startBy <= now) {
+    const next = queue.tryTakeIf(this.#isNext);
+    if (next === undefined) return;
+    if (next.startBy !== undefined && next.startBy <= now) {
       next.settle(this.refuse('SHED', this.waitMs(NO_ADMISSION_OPTIONS)));
     } else {
       this.#running++;
       this.active += next.weight;
-      this.pace.started(now);
-      this.pace.drained(now, next.weight, next.since, this.limit);
+      this.pace.lineMoved(now, next.weight, next.since, this.limit);
       next.settle(now);
     }
     this.#handOnSoon();
@@ -210,7 +225,7 @@ export class Permits {
 
   readonly #handOn = (): void => {
     this.#handingOn = false;
-    this.#startNext(this.#options.clock.now());
+    this.#startNext(this.#options.loopBudget.look());
     if (this.watched) this.#onMoved();
   };
 
@@ -222,7 +237,7 @@ export class Permits {
 
   readonly #resume = (): void => {
     this.#resuming = false;
-    this.#startNext(this.#options.clock.now());
+    this.#startNext(this.#options.loopBudget.look());
     if (this.watched) this.#onMoved();
   };
 

@@ -5,16 +5,16 @@ export class Waiter {
   readonly weight: number;
   /** Ends the wait: with the time at which the call starts, or with the refusal. */
   readonly settle: (outcome: number | RejectedError) => void;
-  /** When it began to wait; `NaN` if nobody looked at the clock. */
-  readonly since: number;
-  /** When it has waited too long. */
-  readonly startBy: number;
+  /** When it began to wait, if somebody looked at the clock. */
+  readonly since: number | undefined;
+  /** When it has waited too long, if it ever has. */
+  readonly startBy: number | undefined;
 
   constructor(
     weight: number,
     settle: (outcome: number | RejectedError) => void,
-    since: number,
-    startBy: number,
+    since: number | undefined,
+    startBy: number | undefined,
   ) {
     this.weight = weight;
     this.settle = settle;

@@ -3,6 +3,12 @@ import { checkPositive } from './validate.ts';
 
 const DEFAULT_BUDGET_MS = 5;
 
+/** Starts that take less than this are so short that looking at the clock for each would cost as much again. */
+const SHORT_MS = 0.02;
+
+/** So many short starts go by at most before the clock is looked at again. */
+const MAX_UNSEEN = 7;
+
 /**
  * How much of one turn of the event loop may go to starting work. While work runs, arrivals wait in kernel buffers
  * where nothing can time or refuse them; so whoever has spent the budget gives the loop back and goes on in the
@@ -16,12 +22,32 @@ export class LoopBudget {
   readonly #clock: Clock;
   #turnStart = 0;
   #inTurn = false;
+  #seen = 0;
+  #unseen = 0;
+  #mayGoUnseen = 0;
   #waiting: (() => void)[] = [];
 
   /** @param budgetMs - milliseconds (> 0) a turn. Default: 5. @throws TypeError or RangeError if it is not. */
   constructor(clock: Clock, budgetMs: number = DEFAULT_BUDGET_MS) {
     this.#clock = clock;
     this.budgetMs = checkPositive('budgetMs', budgetMs);
+  }
+
+  /**
+   * The time as far as starting work goes: the clock is looked at, but within a turn only for every eighth start while
+   * starts are so short that the look would cost more than it tells.
+   */
+  look(): number {
+    if (this.#inTurn && this.#unseen < this.#mayGoUnseen) {
+      this.#unseen++;
+      return this.#seen;
+    }
+    const now = this.#clock.now();
+    const short = this.#inTurn && now - this.#seen < SHORT_MS * (1 + this.#unseen);
+    this.#mayGoUnseen = short ? Math.min(MAX_UNSEEN, 1 + 2 * this.#mayGoUnseen) : 0;
+    this.#unseen = 0;
+    this.#seen = now;
+    return now;
   }
 
   /**

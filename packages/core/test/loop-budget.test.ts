@@ -80,6 +80,37 @@ describe('LoopBudget', () => {
     );
   });
 
+  it('looks at the clock less often while starts are short, and at once when they are not, or the turn is new', () => {
+    const clock = new VirtualClock();
+    let looks = 0;
+    const now = clock.now.bind(clock);
+    clock.now = () => {
+      looks++;
+      return now();
+    };
+    const budget = new LoopBudget(clock, 5);
+    const start = (ms: number): boolean => {
+      const allowed = budget.allows(budget.look());
+      if (allowed) clock.jumpTo(now() + ms);
+      return allowed;
+    };
+    for (let i = 0; i < 80; i++) expect(start(0.001)).toBe(true);
+    expect(looks).toBeLessThan(20);
+
+    let long = 0;
+    while (start(2)) long++;
+    expect(long, 'at most seven go by unseen').toBeLessThanOrEqual(3 + 7);
+    for (let turn = 0; turn < 5; turn++) {
+      clock.advanceSync(0);
+      long = 0;
+      while (start(2)) long++;
+      expect(long).toBe(3);
+    }
+    clock.advanceSync(0);
+    clock.jumpTo(10_000);
+    expect(budget.look()).toBe(10_000);
+  });
+
   it('is shared by everything on a clock', () => {
     const clock = new VirtualClock();
     expect(loopBudgetOf(clock)).toBe(loopBudgetOf(clock));
