@@ -43,3 +43,12 @@ export class FakeLoop {
   active = 0;
   readonly read = (): { idle: number; active: number } => ({ idle: this.idle, active: this.active });
 }
+
+/** A promise and what settles it. */
+export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type BackpressureOptions, backpressure } from '../src/index.ts';
+import { deferred } from './harness.ts';
+
+async function refusing(options: BackpressureOptions = {}): Promise<FastifyInstance> {
+  const app = Fastify();
+  await app.register(backpressure, {
+    rateLimit: { rate: 1, intervalMs: 3_600_000, burst: 1 },
+    random: () => 0,
+    ...options,
+  });
+  onTestFinished(() => app.close());
+  app.get('/', () => 'answered');
+  app.post('/', () => 'posted');
+  await app.inject('/');
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  return app;
+}
+
+/** Sends `text` and returns what came back when `until` is in it, or the connection has ended. */
+async function talk(app: FastifyInstance, text: string | readonly string[], until: RegExp) {
+  const { port } = app.server.address() as AddressInfo;
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  let received = '';
+  let ended = false;
+  socket.on('data', (chunk) => {
+    received += chunk;
+  });
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    ended = true;
+  });
+  for (const part of [text].flat()) {
+    socket.write(part);
+    await new Promise(setImmediate);
+  }
+  await expect.poll(() => ended || until.test(received), { timeout: 5000 }).toBe(true);
+  return { received, isEnded: () => ended };
+}
+
+const post = (length: number, body: string): string =>
+  `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`;
+const statuses = (received: string): string[] =>
+  [...received.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, code]) => code ?? '');
+
+describe('the connection of a refused request', () => {
+  it('is kept, and its unread body is not taken for the next request', async () => {
+    const app = await refusing();
+    const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(20);
+    const { received, isEnded } = await talk(
+      app,
+      [post(smuggled.length, smuggled.slice(0, 100)), smuggled.slice(100), post(2, '{}'), post(2, '{}')],
+      /(429[\s\S]*){3}\}$/,
+    );
+    expect(statuses(received)).toEqual(['429', '429', '429']);
+    expect(received.match(/connection: keep-alive/gi)).toHaveLength(3);
+    expect(isEnded()).toBe(false);
+  });
+
+  it('is closed when more of the body is to come than is worth reading', async () => {
+    const app = await refusing({ maxUnreadBodyBytes: 1000 });
+    const { received } = await talk(app, post(1001, '{'), /\}$/);
+    expect(statuses(received)).toEqual(['429']);
+    expect(received).toMatch(/connection: close/i);
+    expect(received).toMatch(/\{"error":"Rate limit exceeded","retryAfter":\d+\}$/);
+    const kept = await talk(app, post(1000, `{${' '.repeat(999)}`), /\}$/);
+    expect(kept.received).toMatch(/connection: keep-alive/i);
+  });
+
+  it('is closed when nobody knows how much of the body is to come', async () => {
+    const app = await refusing();
+    const { received } = await talk(
+      app,
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[1,2]\r\n',
+      /\}$/,
+    );
+    expect(statuses(received)).toEqual(['429']);
+    expect(received).toMatch(/connection: close/i);
+  });
+
+  it('is answered at once: before the body has come', async () => {
+    const app = await refusing();
+    const { received } = await talk(app, post(50_000, ''), /\}$/);
+    expect(statuses(received)).toEqual(['429']);
+  });
+
+  it('can be kept by a fetch that uploads', async () => {
+    const app = await refusing();
+    const { port } = app.server.address() as AddressInfo;
+    for (let i = 0; i < 3; i++) {
+      const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'x'.repeat(60_000) });
+      expect([answer.status, (await answer.json()) as unknown]).toEqual([
+        429,
+        { error: 'Rate limit exceeded', retryAfter: 3600 },
+      ]);
+    }
+  });
+});
+
+describe('a server that is closing', () => {
+  it('answers what still comes on open connections, where Fastify leaves that to it', async () => {
+    const app = Fastify({ return503OnClosing: false });
+    await app.register(backpressure, {});
+    const held = deferred<string>();
+    app.get('/held', () => held.promise);
+    app.get('/', () => 'ok');
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
+    await expect.poll(() => app.backpressure.stats().active).toBe(1);
+    const closing = app.close();
+    await expect.poll(() => app.backpressure.shuttingDown).toBe(true);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await expect.poll(() => app.backpressure.stats().refused.shutdown).toBe(1);
+    held.resolve('done');
+    await closing;
+    await expect.poll(() => received).toContain('{"error":"Service shutting down"}');
+    expect(statuses(received)).toEqual(['200', '503']);
+  });
+});
