@@ -29,7 +29,12 @@ export async function runProgram(program: ReadmeProgram, readme: URL): Promise<s
   const running = promisify(execFile)(
     process.execPath,
     ['--conditions=@bp/source', '--input-type=module-typescript', '--eval', program.source],
-    { cwd: new URL('.', readme), timeout: 30_000 },
+    // A runner that wants colours asks for them in the environment.
+    {
+      cwd: new URL('.', readme),
+      timeout: 30_000,
+      env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: '0' },
+    },
   );
   return (await running).stdout;
 }

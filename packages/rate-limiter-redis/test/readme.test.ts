@@ -15,7 +15,11 @@ describe.skipIf(missingRedis !== undefined)('README', () => {
       const { stderr } = await promisify(execFile)(
         process.execPath,
         ['--conditions=@bp/source', '--input-type=module', '--eval', `${source}\nprocess.exit(0);`],
-        { cwd: new URL('..', import.meta.url), timeout: 30_000 },
+        {
+          cwd: new URL('..', import.meta.url),
+          timeout: 30_000,
+          env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: '0' },
+        },
       );
       expect(stderr).toBe('');
     } finally {
