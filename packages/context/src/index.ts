@@ -1,4 +1,4 @@
-export { ContextDoneError, type DoneKind } from './done.ts';
+export { ContextDoneError, type ContextDoneOptions, type DoneKind } from './done.ts';
 export { type ContextKey, contextKey } from './key.ts';
 export type { ChildOptions, RequestContextOptions } from './options.ts';
 export {
@@ -7,6 +7,7 @@ export {
   GRPC_TIMEOUT_HEADER,
   type HeaderSource,
   type InboundLimits,
+  type OutboundContext,
   type OutboundOptions,
   PRIORITY_HEADER,
   parseGrpcTimeoutMs,

@@ -1,20 +1,13 @@
-import { type AdmissionOptions, atDeadline, type Clock, type Timer, type Unsubscribe } from '@bp/core';
-import { ContextDoneError, type DoneKind } from './done.ts';
-import type { ContextKey } from './key.ts';
-import {
-  type ChildOptions,
-  type RequestContextOptions,
-  type ResolvedContextOptions,
-  resolveOptions,
-} from './options.ts';
+import { type AdmissionOptions, atDeadline, type Clock, checkOneOf, type Unsubscribe } from '@bp/core';
+import { ContextDoneError, type DoneKind, endFor } from './done.ts';
+import { type ContextKey, type Values, valueUnder } from './key.ts';
+import { type ChildOptions, earlierDeadline, type RequestContextOptions, resolveOptions } from './options.ts';
+import { Watch } from './watch.ts';
 
-type DoneListener = (reason: ContextDoneError) => void;
-
-interface Value {
-  readonly key: ContextKey<unknown>;
-  readonly value: unknown;
-  readonly next: Value | undefined;
-}
+// From the global registry, so that two copies of this package in one process recognise each other's contexts.
+const brand = Symbol.for('@bp/context/RequestContext');
+const cancelKinds = ['cancelled', 'caller-gone', 'shed', 'shutdown'] as const;
+const nothing = (): void => {};
 
 /**
  * One request on its way through a system: until when its answer is wanted, whether it still is, how important it is.
@@ -24,91 +17,86 @@ interface Value {
  * be told. Deadlines of any size share one timer.
  */
 export class RequestContext implements AdmissionOptions, Disposable {
-  readonly #clock: Clock;
-  readonly #deadline: number;
-  readonly #outer: AbortSignal | undefined;
-  readonly #parent: RequestContext | undefined;
-  readonly #values: Value | undefined;
+  /** Absolute milliseconds on the clock after which the answer is worthless; undefined if there is no such time. */
+  readonly deadline: number | undefined;
   /** Higher is more important. */
   readonly priority: number;
   /** What the call costs a limiter. */
   readonly cost: number;
+  /** What it is called in the errors that its end leads to. */
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #outer: AbortSignal | undefined;
+  #parent: RequestContext | undefined;
+  #values: Values | undefined;
   #reason: ContextDoneError | undefined;
   #ended = false;
+  #watch: Watch | undefined;
   #controller: AbortController | undefined;
-  #listeners: Set<DoneListener> | undefined;
-  /** Children that want to be told; the others look up to their parent when they are asked. */
-  #children: Set<RequestContext> | undefined;
-  #watching = false;
-  #timer: Timer | undefined;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
-  constructor(options: RequestContextOptions = {}, parent?: RequestContext, values?: Value) {
-    const resolved: ResolvedContextOptions = resolveOptions(options);
-    this.#clock = resolved.clock;
-    this.#deadline = resolved.deadline;
-    this.#outer = resolved.signal;
-    this.priority = resolved.priority;
-    this.cost = resolved.cost;
-    this.#parent = parent;
-    this.#values = values;
-  }
-
-  /** Absolute milliseconds on the clock after which the answer is worthless; undefined if there is no such time. */
-  get deadline(): number | undefined {
-    return this.#deadline === Number.POSITIVE_INFINITY ? undefined : this.#deadline;
+  constructor(options: RequestContextOptions = {}) {
+    const { deadline, signal, priority, cost, name, clock } = resolveOptions(options);
+    this.deadline = deadline;
+    this.priority = priority;
+    this.cost = cost;
+    this.name = name;
+    this.#clock = clock;
+    this.#outer = signal;
   }
 
   /** Milliseconds until the deadline, 0 when it has passed, Infinity without one. */
   remainingMs(): number {
-    return Math.max(0, this.#deadline - this.#clock.now());
+    if (this.deadline === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.deadline - this.#clock.now());
   }
 
-  /** Whether it is over: cancelled, past its deadline, or its parent is over. */
+  /** Whether it is over: cancelled, past its deadline or ended, or its parent is over. */
   get done(): boolean {
     return this.doneReason !== undefined;
   }
 
-  /** Why it is over, undefined while it is not. Its `kind` tells a deadline from a caller that left, and so on. */
-  get doneReason(): ContextDoneError | undefined {
-    if (this.#reason === undefined && !this.#ended) this.#reason = this.#findReason();
-    return this.#reason;
+  /** Why it is over in one word, undefined while it is not. */
+  get reason(): DoneKind | undefined {
+    return this.doneReason?.kind;
   }
 
-  /** For fetch and friends; made the first time it is read. Aborted with the {@link ContextDoneError}. */
+  /** Why it is over as the error that its signal is aborted with, undefined while it is not. */
+  get doneReason(): ContextDoneError | undefined {
+    const found = this.#found();
+    if (found !== undefined || this.deadline === undefined) return found;
+    return this.#clock.now() < this.deadline ? undefined : this.#expired();
+  }
+
+  /**
+   * For fetch and friends; made the first time it is read. Aborted with the {@link ContextDoneError} when the context is
+   * over, but not because its work has ended.
+   */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      const reason = this.doneReason;
-      if (reason !== undefined) this.#controller.abort(reason);
-      else this.#watch();
+      const controller = new AbortController();
+      this.#controller = controller;
+      this.onDone((reason) => controller.abort(reason));
     }
     return this.#controller.signal;
   }
 
-  /**
-   * Calls `listener` once when the context is over, at once if it is; returns what removes it. A context that has
-   * ended calls nobody.
-   */
-  readonly onDone = (listener: (reason: ContextDoneError) => void): Unsubscribe => {
+  /** Calls `listener` once when the context is over, at once if it is; returns what removes it. */
+  onDone(listener: (reason: ContextDoneError) => void): Unsubscribe {
     const reason = this.doneReason;
-    if (reason !== undefined || this.#ended) {
-      if (reason !== undefined) listener(reason);
-      return () => {};
-    }
-    const own: DoneListener = (why) => listener(why);
-    this.#listeners ??= new Set();
-    this.#listeners.add(own);
-    this.#watch();
-    return () => {
-      this.#listeners?.delete(own);
-      if (this.#listeners?.size === 0 && this.#controller === undefined) this.#unwatch();
-    };
-  };
+    if (reason === undefined) return this.#watched().add(listener);
+    listener(reason);
+    return nothing;
+  }
 
-  /** Ends the context early, and everything below it; the first reason stays. */
+  /**
+   * Ends the context early, and everything below it; the first reason stays.
+   *
+   * @throws TypeError if `kind` is none of `cancelled` (the default), `caller-gone`, `shed` and `shutdown`.
+   */
   cancel(kind: Exclude<DoneKind, 'deadline'> = 'cancelled', cause?: unknown): void {
-    if (this.doneReason === undefined && !this.#ended) this.#finish(new ContextDoneError(kind, cause));
+    checkOneOf('kind', kind, cancelKinds);
+    if (!this.done) this.#finish(new ContextDoneError(kind, { cause, limiter: this.name }));
   }
 
   /** @throws ContextDoneError if it is over. */
@@ -123,154 +111,138 @@ export class RequestContext implements AdmissionOptions, Disposable {
    */
   race<T>(promise: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const remove = this.onDone(reject);
+      const leave = this.onDone(reject);
       promise.then(
         (value) => {
-          remove();
+          leave();
           resolve(value);
         },
         (error: unknown) => {
-          remove();
+          leave();
           reject(error);
         },
       );
     });
   }
 
-  /** A context for a part of the work: over at the latest when this one is, and with the earlier of both deadlines. */
+  /**
+   * A context for a part of the work: over at the latest when this one is, with the earlier of both deadlines. End it if
+   * anybody waits on it and this one lives long.
+   *
+   * @throws TypeError or RangeError naming the first option that is wrong.
+   */
   child(options: ChildOptions = {}): RequestContext {
-    return this.#derive(options, this.#values);
+    const child = this.#derive(options, earlierDeadline(options.deadline, this.deadline));
+    child.#parent = this;
+    return child;
   }
 
   /** A child that carries `value` under `key`; `get` finds it there and below. */
   with<T>(key: ContextKey<T>, value: T): RequestContext {
-    return this.#derive({}, { key: key as ContextKey<unknown>, value, next: this.#values });
+    const child = this.child();
+    child.#values = { key: key as ContextKey<unknown>, value, next: this.#values };
+    return child;
   }
 
   /** The value nearest to this context under `key`, undefined if there is none. */
   get<T>(key: ContextKey<T>): T | undefined {
-    for (let entry = this.#values; entry !== undefined; entry = entry.next) {
-      if (entry.key === key) return entry.value as T;
-    }
-    return undefined;
-  }
-
-  /** A context for work that must finish: same priority, cost and values, but no deadline, and nobody cancels it from here. */
-  detached(): RequestContext {
-    const { priority, cost } = this;
-    return new RequestContext({ priority, cost, clock: this.#clock }, undefined, this.#values);
+    return valueUnder(key, this.#values);
   }
 
   /**
-   * Says that the work is over. Nothing is left behind: listeners are forgotten uncalled, the signal is never aborted any
-   * more, and children that still run are cancelled.
+   * A context for work that must finish whatever becomes of this request: same values, priority and cost, but no deadline
+   * except its own, and nobody cancels it from here.
+   *
+   * @throws TypeError or RangeError naming the first option that is wrong.
+   */
+  detached(options: ChildOptions = {}): RequestContext {
+    return this.#derive(options, options.deadline);
+  }
+
+  /**
+   * Says that the work is over. Nothing is left behind: listeners are forgotten uncalled, and a signal that was handed out
+   * stays as it is, so that what goes on with it (an answer that is still being read) is not disturbed. Children are
+   * cancelled, and whoever asks or comes later finds this context cancelled too.
    */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    const children = this.#children;
-    this.#children = undefined;
-    this.#listeners = undefined;
-    this.#unwatch();
-    if (children !== undefined) {
-      const reason = this.#reason ?? new ContextDoneError('cancelled', 'the parent has ended');
-      for (const child of children) child.#finish(reason);
-    }
+    const children = this.#watch?.end() ?? [];
+    this.#watch = undefined;
+    for (const child of children) child(this.#found() as ContextDoneError);
   }
 
   [Symbol.dispose](): void {
     this.end();
   }
 
-  #derive(options: ChildOptions, values: Value | undefined): RequestContext {
-    const {
+  /** The brand by which {@link isRequestContext} knows a context. */
+  get [brand](): true {
+    return true;
+  }
+
+  #derive(options: ChildOptions, deadline: number | undefined): RequestContext {
+    const { timeoutMs, signal, priority = this.priority, cost = this.cost, name = this.name } = options;
+    const derived = new RequestContext({
       timeoutMs,
-      deadline = Number.POSITIVE_INFINITY,
-      priority = this.priority,
-      cost = this.cost,
-    } = options;
-    return new RequestContext(
-      {
-        timeoutMs,
-        deadline: Math.min(deadline, this.#deadline),
-        signal: options.signal,
-        priority,
-        cost,
-        clock: this.#clock,
-      },
-      this,
-      values,
-    );
+      deadline,
+      signal,
+      priority,
+      cost,
+      name,
+      clock: this.#clock,
+    });
+    derived.#values = this.#values;
+    return derived;
   }
 
-  #findReason(): ContextDoneError | undefined {
-    const parent = this.#parent;
-    if (parent !== undefined) {
-      if (parent.doneReason !== undefined) return parent.doneReason;
-      if (parent.#ended) return new ContextDoneError('cancelled', 'the parent has ended');
-    }
-    if (this.#outer?.aborted) return fromSignal(this.#outer);
-    if (this.#deadline !== Number.POSITIVE_INFINITY && this.#clock.now() >= this.#deadline) {
-      return new ContextDoneError('deadline');
-    }
-    return undefined;
+  /** Why it is over as far as that can be known without asking the clock. */
+  #found(): ContextDoneError | undefined {
+    if (this.#reason !== undefined) return this.#reason;
+    if (this.#ended) this.#reason = new ContextDoneError('cancelled', { cause: 'ended', limiter: this.name });
+    else if (this.#parent !== undefined) this.#reason = this.#parent.#found();
+    if (this.#outer?.aborted) this.#reason ??= endFor(this.#outer.reason, this.name);
+    return this.#reason;
   }
 
-  #watch(): void {
-    if (this.#watching || this.#ended) return;
-    this.#watching = true;
+  #expired(): ContextDoneError {
+    const inherited = this.#parent?.deadline === this.deadline ? this.#parent?.doneReason : undefined;
+    this.#reason = inherited ?? new ContextDoneError('deadline', { limiter: this.name });
+    return this.#reason;
+  }
+
+  #watched(): Watch {
+    this.#watch ??= new Watch(() => this.#watchSources());
+    return this.#watch;
+  }
+
+  #watchSources(): Unsubscribe {
+    const outer = this.#outer;
     const parent = this.#parent;
-    if (parent !== undefined) {
-      parent.#children ??= new Set();
-      parent.#children.add(this);
-      parent.#watch();
-    }
-    this.#outer?.addEventListener('abort', this.#onOuterAbort, { once: true });
+    const finish = (reason: ContextDoneError): void => this.#finish(reason);
+    const leave = parent === undefined ? undefined : parent.#watched().addChild(finish);
+    const onAbort = (): void => finish(endFor(outer?.reason, this.name));
+    outer?.addEventListener('abort', onAbort, { once: true });
     // A parent with the same deadline tells its children.
-    if (this.#deadline < (parent === undefined ? Number.POSITIVE_INFINITY : parent.#deadline)) {
-      this.#timer = atDeadline(this.#clock, this.#deadline, () =>
-        this.#finish(new ContextDoneError('deadline')),
-      );
-    }
+    const timer =
+      this.deadline === undefined || this.deadline === parent?.deadline
+        ? undefined
+        : atDeadline(this.#clock, this.deadline, () => finish(this.#expired()));
+    return () => {
+      leave?.();
+      outer?.removeEventListener('abort', onAbort);
+      timer?.cancel();
+    };
   }
-
-  #unwatch(): void {
-    if (!this.#watching) return;
-    this.#watching = false;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#outer?.removeEventListener('abort', this.#onOuterAbort);
-    if (this.#parent !== undefined) this.#parent.#forget(this);
-  }
-
-  #forget(child: RequestContext): void {
-    this.#children?.delete(child);
-    const wanted = this.#children?.size || this.#listeners?.size || this.#controller !== undefined;
-    if (!wanted) this.#unwatch();
-  }
-
-  readonly #onOuterAbort = (): void => {
-    if (this.#outer !== undefined) this.#finish(fromSignal(this.#outer));
-  };
 
   #finish(reason: ContextDoneError): void {
     if (this.#ended) return;
     this.#reason ??= reason;
-    const why = this.#reason;
-    const children = this.#children;
-    const listeners = this.#listeners;
-    this.#children = undefined;
-    this.#listeners = undefined;
-    this.#unwatch();
-    if (children !== undefined) for (const child of children) child.#finish(why);
-    if (listeners !== undefined) for (const listener of listeners) listener(why);
-    this.#controller?.abort(why);
+    this.#watch?.finish(this.#reason);
   }
 }
 
-function fromSignal(signal: AbortSignal): ContextDoneError {
-  const { reason } = signal as { reason: unknown };
-  if (reason instanceof ContextDoneError) return reason;
-  const timedOut = reason instanceof Error && reason.name === 'TimeoutError';
-  return new ContextDoneError(timedOut ? 'deadline' : 'cancelled', reason);
+/** Whether `ctx` is a {@link RequestContext}, made by any copy of this package. */
+export function isRequestContext(ctx: AdmissionOptions): ctx is RequestContext {
+  return brand in ctx;
 }

@@ -5,12 +5,15 @@ import {
   checkName,
   checkOptions,
   checkPositive,
+  isRejected,
   NO_ADMISSION_OPTIONS,
   type Policy,
   refusalAtEntry,
   systemClock,
+  type Unsubscribe,
 } from '@bp/core';
-import { RequestContext } from './request-context.ts';
+import type { ContextDoneError } from './done.ts';
+import { isRequestContext, RequestContext } from './request-context.ts';
 
 /** Options of `timeout`. */
 export interface TimeoutOptions {
@@ -40,23 +43,50 @@ class Timeout implements Policy {
   ): Promise<T> {
     const over = refusalAtEntry(ctx, this.#clock, this.#name);
     if (over !== undefined) throw over;
-    using inner = this.#within(ctx);
-    return await inner.race(Promise.resolve(fn(inner as never)));
+    const [inner, unfollow] = this.#within(ctx);
+    try {
+      return await this.#run(fn, inner);
+    } finally {
+      unfollow?.();
+      inner.end();
+    }
   }
 
-  #within(ctx: AdmissionOptions): RequestContext {
+  async #run<T>(fn: (ctx: never) => T | PromiseLike<T>, inner: RequestContext): Promise<T> {
+    const work = Promise.resolve(fn(inner as never));
+    return await new Promise((resolve, reject) => {
+      let over: ContextDoneError | undefined;
+      inner.onDone((reason) => {
+        over = reason;
+        // A primitive in which the call still waits is told now too, and knows more: its refusal may go first.
+        this.#clock.nextTurn(() => reject(reason));
+      });
+      work.then(
+        (value) => (over === undefined ? resolve(value) : reject(over)),
+        (error: unknown) => reject(over === undefined || isRejected(error) ? error : over),
+      );
+    });
+  }
+
+  #within(ctx: AdmissionOptions): [RequestContext, Unsubscribe | undefined] {
     const timeoutMs = this.#timeoutMs;
-    if (ctx instanceof RequestContext) return ctx.child({ timeoutMs });
-    const { deadline, signal, priority, cost } = ctx;
-    return new RequestContext({ timeoutMs, deadline, signal, priority, cost, clock: this.#clock });
+    const name = this.#name;
+    if (isRequestContext(ctx)) return [ctx.child({ timeoutMs, name }), undefined];
+    const { deadline, priority, cost } = ctx;
+    const own = { timeoutMs, deadline, priority, cost, name, clock: this.#clock };
+    if (ctx.onDone === undefined) return [new RequestContext({ ...own, signal: ctx.signal }), undefined];
+    const outer = new AbortController();
+    const inner = new RequestContext({ ...own, signal: outer.signal });
+    return [inner, ctx.onDone((reason) => outer.abort(reason))];
   }
 }
 
 /**
- * A policy that gives each call at most `timeoutMs`: the function gets a child context with that deadline, and its caller
- * is answered at the deadline whether the function heeds it or not.
+ * A policy that gives each call at most `timeoutMs`: the function gets a context with that deadline, and its caller is
+ * answered at the deadline whether the function heeds it or not. The context ends with the call.
  *
- * Its `execute` rejects with a {@link ContextDoneError} when the call is over first.
+ * Its `execute` rejects with a {@link ContextDoneError} when the call is over first, whatever the function makes of being
+ * told; or with the refusal of the primitive in which the call still waited.
  *
  * @throws TypeError or RangeError naming the first option that is wrong.
  */

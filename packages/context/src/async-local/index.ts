@@ -1,1 +1,1 @@
-export { currentContext, runWithContext, tryCurrentContext } from './storage.ts';
+export { bindContext, currentContext, runWithContext, tryCurrentContext } from './storage.ts';

@@ -1,0 +1,72 @@
+import type { Unsubscribe } from '@bp/core';
+import type { ContextDoneError } from './done.ts';
+
+type DoneListener = (reason: ContextDoneError) => void;
+
+/**
+ * Whoever wants to be told that one context is over. What could end it (a timer, its parent, an outer signal) is
+ * watched only while there is somebody to tell.
+ */
+export class Watch {
+  readonly #start: () => Unsubscribe;
+  readonly #listeners = new Set<DoneListener>();
+  /** The children that somebody waits for; the others look up when they are asked. */
+  #children: Set<DoneListener> | undefined;
+  #stop: Unsubscribe | undefined;
+
+  /** @param start - begins to watch what could end the context, and returns what stops it. */
+  constructor(start: () => Unsubscribe) {
+    this.#start = start;
+  }
+
+  add(listener: DoneListener): Unsubscribe {
+    return this.#join(this.#listeners, listener);
+  }
+
+  addChild(listener: DoneListener): Unsubscribe {
+    this.#children ??= new Set();
+    return this.#join(this.#children, listener);
+  }
+
+  /** Tells everybody, from the bottom up. */
+  finish(reason: ContextDoneError): void {
+    for (const child of this.end()) child(reason);
+    for (const listener of this.#listeners) {
+      this.#listeners.delete(listener);
+      tell(listener, reason);
+    }
+  }
+
+  /** Watches nothing any more, and hands over the children for whoever ends it to tell. */
+  end(): Iterable<DoneListener> {
+    this.#stop?.();
+    this.#stop = undefined;
+    const children = this.#children;
+    this.#children = undefined;
+    return children ?? [];
+  }
+
+  #join(listeners: Set<DoneListener>, listener: DoneListener): Unsubscribe {
+    // The same function added twice is told twice.
+    const own: DoneListener = (reason) => listener(reason);
+    listeners.add(own);
+    this.#stop ??= this.#start();
+    return () => {
+      listeners.delete(own);
+      if (this.#listeners.size > 0 || (this.#children?.size ?? 0) > 0) return;
+      this.#stop?.();
+      this.#stop = undefined;
+    };
+  }
+}
+
+/** A listener that throws does not keep the others from being told; its error surfaces on its own. */
+function tell(listener: DoneListener, reason: ContextDoneError): void {
+  try {
+    listener(reason);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

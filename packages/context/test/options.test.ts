@@ -1,0 +1,72 @@
+import { systemClock } from '@bp/core';
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { RequestContext, type RequestContextOptions, timeout } from '../src/index.ts';
+
+describe('options of RequestContext', () => {
+  it('has none that must be given', () => {
+    const ctx = new RequestContext();
+    expect(ctx).toMatchObject({
+      deadline: undefined,
+      priority: 0,
+      cost: 1,
+      name: 'request-context',
+      done: false,
+    });
+    expect(ctx.remainingMs()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['options', null, 'options must be an object, got null'],
+    ['options', 'fast', 'options must be an object, got "fast" (string)'],
+    ['timeoutMs', -1, 'timeoutMs must be a finite number of at least 0, got -1 (number)'],
+    ['timeoutMs', Number.NaN, 'timeoutMs must be a finite number of at least 0, got NaN (number)'],
+    ['timeoutMs', Number.POSITIVE_INFINITY, 'timeoutMs must be a finite number of at least 0, got Infinity'],
+    ['timeoutMs', '5', 'timeoutMs must be a finite number of at least 0, got "5" (string)'],
+    ['deadline', Number.NaN, 'deadline must be milliseconds on the clock, got NaN'],
+    ['deadline', null, 'deadline must be milliseconds on the clock, got null'],
+    ['deadline', new Date(0), 'deadline must be milliseconds on the clock, got '],
+    ['signal', {}, 'signal must be an AbortSignal, got [object Object]'],
+    ['signal', null, 'signal must be an AbortSignal, got null'],
+    ['signal', new AbortController(), 'signal must be an AbortSignal, got [object AbortController]'],
+    ['priority', Number.NaN, 'priority must be a finite number, got NaN'],
+    ['priority', 'high', 'priority must be a finite number, got high'],
+    ['cost', 0, 'cost must be a finite number above 0, got 0 (number)'],
+    ['name', '', 'name must be a string of 1 to 100 characters, got "" (string)'],
+    ['clock', {}, 'clock must be a Clock with now(), setTimer() and nextTurn(), got a value of type object'],
+  ])('%s: %s', (option, value, message) => {
+    const options = (option === 'options' ? value : { [option]: value }) as RequestContextOptions;
+    expect(() => new RequestContext(options)).toThrow(message);
+    const type = message.includes('(number)') || /(?:NaN|Infinity)$/.test(message) ? RangeError : TypeError;
+    expect(() => new RequestContext(options)).toThrow(option === 'deadline' ? TypeError : type);
+    if (option === 'clock' || option === 'options') return;
+    const parent = new RequestContext({ timeoutMs: 1000, priority: 1, cost: 2 });
+    expect(() => parent.child(options)).toThrow(message);
+    expect(() => parent.detached(options)).toThrow(message);
+  });
+
+  it('takes what lies at the end of a range', () => {
+    const clock = new VirtualClock(100);
+    expect(new RequestContext({ timeoutMs: 0, clock })).toMatchObject({ deadline: 100, done: true });
+    expect(new RequestContext({ timeoutMs: Number.MAX_VALUE, clock }).done).toBe(false);
+    expect(new RequestContext({ deadline: Number.POSITIVE_INFINITY, clock }).deadline).toBeUndefined();
+    expect(new RequestContext({ deadline: Number.NEGATIVE_INFINITY, clock }).reason).toBe('deadline');
+    expect(new RequestContext({ priority: -3.5, cost: 0.1, clock: systemClock })).toMatchObject({
+      priority: -3.5,
+      cost: 0.1,
+    });
+  });
+});
+
+describe('options of timeout', () => {
+  it.each<[string, unknown]>([
+    ['options must be an object', undefined],
+    ['timeoutMs must be a finite number above 0', {}],
+    ['timeoutMs must be a finite number above 0', { timeoutMs: 0 }],
+    ['timeoutMs must be a finite number above 0', { timeoutMs: Number.POSITIVE_INFINITY }],
+    ['name must be a string of 1 to 100 characters', { timeoutMs: 1, name: 5 }],
+    ['clock must be a Clock', { timeoutMs: 1, clock: performance }],
+  ])('%s: %o', (message, options) => {
+    expect(() => timeout(options as { timeoutMs: number })).toThrow(message);
+  });
+});
