@@ -2,6 +2,8 @@
 export interface Permit extends Disposable {
   /** Gives the permit back, when the work has really ended. */
   release(): void;
+  /** Whether it has been given back. */
+  readonly released: boolean;
 }
 
 /** A permit that tells whoever gave it out once, with its weight and the time it was given. */
@@ -14,6 +16,10 @@ export class OncePermit implements Permit {
     this.#giveBack = giveBack;
     this.#weight = weight;
     this.#startedAt = startedAt;
+  }
+
+  get released(): boolean {
+    return this.#giveBack === undefined;
   }
 
   release(): void {

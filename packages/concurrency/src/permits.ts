@@ -13,6 +13,9 @@ import { Waiter, withStartBy } from './waiter.ts';
 /** While nobody waits, only one call in so many is timed: the clock costs more than the rest of the decision. */
 const TIMED_ONE_IN = 64;
 
+/** Where the clock is read anyway, one call in so many milliseconds is timed: remembering when it began costs too. */
+const TIMED_EVERY_MS = 10;
+
 /** Of those who wait, so many share one look at the clock for how long they did. */
 const WAITS_TIMED_ONE_IN = 16;
 
@@ -34,7 +37,9 @@ export class Permits {
   /** Whether somebody wants to hear of more room, or of the end. */
   watched = false;
   #running = 0;
+  #measured = false;
   #untilTimed = 0;
+  #lastTimed = 0;
   #waited = 0;
   /** What the clock said last, for who asks next. */
   #now = 0;
@@ -74,15 +79,21 @@ export class Permits {
     this.#running++;
     this.active += cost;
     this.admitted++;
-    if (--this.#untilTimed > 0 && this.active < this.limit) return Number.NaN;
-    return this.#beginTimed();
-  }
-
-  #beginTimed(): number {
-    this.#untilTimed = this.#pacesAll || this.pace.serviceMs === undefined ? 0 : TIMED_ONE_IN;
+    if (this.active < this.limit && this.#goesUntimed()) return Number.NaN;
     if (!this.#pacesAll) this.#now = this.#options.loopBudget.look();
+    this.#lastTimed = this.#now;
+    this.#untilTimed = TIMED_ONE_IN;
     this.pace.started(this.#now);
     return this.#now;
+  }
+
+  /** Until one has ended, all are timed; then the clock is looked at now and then, or where it was read anyway. */
+  #goesUntimed(): boolean {
+    if (!this.#measured) {
+      this.#measured = this.pace.serviceMs !== undefined;
+      return false;
+    }
+    return this.#pacesAll ? this.#now - this.#lastTimed < TIMED_EVERY_MS : --this.#untilTimed > 0;
   }
 
   /** Takes back what {@link Permits.begin} or the end of a wait gave. */

@@ -5,6 +5,8 @@ import {
   checkInteger,
   checkName,
   checkOptions,
+  type LoopBudget,
+  loopBudgetOf,
   systemClock,
 } from '@bp/core';
 
@@ -18,18 +20,21 @@ export interface WorkerPoolOptions {
   readonly maxWaitMs?: number | undefined;
   /** Whether jobs start before `start()` was called. Default: true. */
   readonly autoStart?: boolean | undefined;
+  /** How much of a turn of the event loop may go to starting jobs. Default: 5 ms, shared by everything on the clock. */
+  readonly loopBudget?: LoopBudget | undefined;
   /** What it is called in refusals (1 to 100 characters). Default: `worker-pool`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
 }
 
-/** The same as the code holds it; `maxWaitMs` is the limiter's to check. */
+/** The same as the code holds it; `maxWaitMs` and `loopBudget` are the limiter's to check. */
 export interface ResolvedWorkerPoolOptions {
   readonly workers: number;
   readonly maxQueue: number;
   readonly maxWaitMs: number | undefined;
   readonly autoStart: boolean;
+  readonly loopBudget: LoopBudget;
   readonly name: string;
   readonly clock: Clock;
 }
@@ -39,13 +44,15 @@ const QUEUED_PER_WORKER = 3;
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveOptions(options: WorkerPoolOptions): ResolvedWorkerPoolOptions {
   checkOptions(options);
+  const clock = checkClock('clock', options.clock ?? systemClock);
   const workers = checkInteger('workers', options.workers);
   return {
     workers,
     maxQueue: checkInteger('maxQueue', options.maxQueue ?? QUEUED_PER_WORKER * workers, 0),
     maxWaitMs: options.maxWaitMs,
     autoStart: checkBoolean('autoStart', options.autoStart ?? true),
+    loopBudget: options.loopBudget ?? loopBudgetOf(clock),
     name: checkName('name', options.name ?? 'worker-pool'),
-    clock: checkClock('clock', options.clock ?? systemClock),
+    clock,
   };
 }

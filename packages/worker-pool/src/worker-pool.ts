@@ -6,8 +6,10 @@ import {
   RejectedError,
   type Unsubscribe,
 } from '@bp/core';
-import { consume } from './consume.ts';
+import { Consumption } from './consumption.ts';
 import { type ResolvedWorkerPoolOptions, resolveOptions, type WorkerPoolOptions } from './options.ts';
+import { Tally } from './tally.ts';
+import { Unfinished } from './unfinished.ts';
 
 /** A snapshot of a `WorkerPool`: gauges and counters that only grow. */
 export interface WorkerPoolStats {
@@ -28,6 +30,8 @@ export interface WorkerPoolStats {
   readonly refused: number;
   /** How long a job runs, in milliseconds: a mean that follows the last jobs; undefined until one ended. */
   readonly serviceMs: number | undefined;
+  /** How long a job that has to wait does, in milliseconds: a mean of the same kind; undefined until one had its turn. */
+  readonly waitMs: number | undefined;
 }
 
 /**
@@ -40,24 +44,24 @@ export interface WorkerPoolStats {
 export class WorkerPool implements Policy, AsyncDisposable {
   readonly #options: ResolvedWorkerPoolOptions;
   readonly #limiter: ConcurrencyLimiter;
-  /** How to settle each promise given out whose job has not ended. */
-  readonly #unfinished = new Set<(refusal: RejectedError) => void>();
+  readonly #unfinished = new Unfinished();
+  readonly #consumptions = new Set<Pick<Consumption<never, never>, 'stop' | 'abandon'>>();
+  readonly #tally = new Tally();
   #abort: AbortController | undefined;
   #gaveUp = false;
-  #completed = 0;
-  #failed = 0;
   #refusedByTry = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: WorkerPoolOptions) {
     const resolved = resolveOptions(options);
-    const { workers, maxQueue, maxWaitMs, autoStart, name, clock } = resolved;
+    const { workers, maxQueue, maxWaitMs, autoStart, loopBudget, name, clock } = resolved;
     this.#options = resolved;
     this.#limiter = new ConcurrencyLimiter({
       limit: workers,
       maxQueue,
       maxWaitMs,
       loopYielding: 'always',
+      loopBudget,
       name,
       clock,
     });
@@ -68,7 +72,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#gaveUp) this.#abort.abort(new RejectedError('SHUTTING_DOWN', this.#options.name));
+      if (this.#gaveUp) this.#abort.abort(this.#shutDown());
     }
     return this.#abort.signal;
   }
@@ -88,22 +92,26 @@ export class WorkerPool implements Policy, AsyncDisposable {
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#unfinished.add(reject);
-      const run = async (): Promise<void> => {
-        try {
-          resolve(await job(ctx as never));
-          this.#completed++;
-        } catch (error) {
-          reject(error);
-          this.#failed++;
-        } finally {
-          this.#unfinished.delete(reject);
-        }
+      const entry = this.#unfinished.add(reject);
+      const tally = this.#tally;
+      let began = false;
+      const run = (given: never): T | PromiseLike<T> => {
+        began = true;
+        tally.started++;
+        return job(given);
       };
-      this.#limiter.execute(run, ctx).catch((refusal: RejectedError) => {
-        this.#unfinished.delete(reject);
-        reject(refusal);
-      });
+      this.#limiter.execute(run, ctx as never).then(
+        (result) => {
+          this.#unfinished.remove(entry);
+          tally.completed++;
+          resolve(result);
+        },
+        (error: unknown) => {
+          this.#unfinished.remove(entry);
+          if (began) tally.failed++;
+          reject(error);
+        },
+      );
     });
   }
 
@@ -134,17 +142,23 @@ export class WorkerPool implements Policy, AsyncDisposable {
 
   /**
    * Runs `job` on every item of `source`, which is asked for the next item only when a worker is free for it: true
-   * backpressure. Resolves to the number of items when the source has ended and every job has.
+   * backpressure. A source that takes its time keeps no worker waiting. Resolves to the number of items when the source
+   * has ended and every job has.
    *
-   * Rejects with the first error of the source, of a job, or of the end of `ctx`; the source is then closed, and jobs
-   * that run are waited for.
+   * Rejects with the first error of the source or of a job, or when `ctx` ends or the pool closes first; the source is
+   * then closed and jobs that run are waited for. An item that was asked for at that moment is not run.
    */
-  consume<Item>(
+  consume<Item, C extends AdmissionOptions = AdmissionOptions>(
     source: AsyncIterable<Item> | Iterable<Item>,
-    job: (item: Item) => unknown,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+    job: (item: Item, ctx: C) => unknown,
+    ctx: C = NO_ADMISSION_OPTIONS as C,
   ): Promise<number> {
-    return consume(this.#limiter, source, job, ctx);
+    const { loopBudget, clock, name } = this.#options;
+    const workers = { limiter: this.#limiter, loopBudget, clock, name, tally: this.#tally };
+    const items = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    const consumption = new Consumption(workers, items, job, ctx);
+    this.#consumptions.add(consumption);
+    return consumption.run().finally(() => this.#consumptions.delete(consumption));
   }
 
   /** For producers that can wait: resolves when a job would be accepted; rejects when `ctx` ends or the pool closes first. */
@@ -179,39 +193,46 @@ export class WorkerPool implements Policy, AsyncDisposable {
 
   /** A snapshot; reading it costs nobody else anything. */
   stats(): WorkerPoolStats {
-    const { active, queued, admitted, refused, serviceMs } = this.#limiter.stats();
+    const { active, queued, refused, serviceMs, waitMs } = this.#limiter.stats();
+    const { started, completed, failed } = this.#tally;
     return {
       workers: this.#options.workers,
       running: active,
       queued,
       maxQueue: this.#options.maxQueue,
-      started: admitted,
-      completed: this.#completed,
-      failed: this.#failed,
+      started,
+      completed,
+      failed,
       refused: refused + this.#refusedByTry,
       serviceMs,
+      waitMs,
     };
   }
 
   /** Resolves when no job runs or waits; rejects when `ctx` ends first. The pool goes on accepting meanwhile. */
-  drain(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
-    return this.#limiter.drain(ctx);
+  async drain(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+    await this.#limiter.drain(ctx);
   }
 
   /**
    * Accepts no job any more and resolves when those accepted are done. When `ctx` ends first, jobs that wait are refused
    * with `SHUTTING_DOWN`, `signal` is aborted and the promises of jobs that still run are rejected in the same way; their
-   * workers are busy until they really end. Idempotent.
+   * workers are busy until they really end. Idempotent: a later call may only end it sooner.
    */
   async close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
     const closed = this.#limiter.close(ctx);
+    for (const consumption of this.#consumptions) consumption.stop(this.#shutDown());
     this.start();
     await closed;
-    if (this.#unfinished.size === 0) return;
+    if (this.#limiter.stats().active === 0) return;
     this.#gaveUp = true;
-    this.#abort?.abort(new RejectedError('SHUTTING_DOWN', this.#options.name));
-    for (const reject of this.#unfinished) reject(new RejectedError('SHUTTING_DOWN', this.#options.name));
-    this.#unfinished.clear();
+    this.#abort?.abort(this.#shutDown());
+    this.#unfinished.rejectAll(() => this.#shutDown());
+    for (const consumption of this.#consumptions) consumption.abandon(this.#shutDown());
+  }
+
+  #shutDown(): RejectedError {
+    return new RejectedError('SHUTTING_DOWN', this.#options.name);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -31,8 +31,8 @@ describe('WorkerPool', () => {
     expect(log).toEqual([
       'a starts at 0',
       'b starts at 0',
-      'a ends at 10',
       'c starts at 10',
+      'a ends at 10',
       'b ends at 10',
       'c ends at 20',
     ]);
@@ -81,8 +81,8 @@ describe('WorkerPool', () => {
     expect(log).toEqual([
       'runs starts at 0',
       'low SHED',
-      'runs ends at 10',
       'high starts at 10',
+      'runs ends at 10',
       'high ends at 20',
     ]);
   });
