@@ -182,6 +182,7 @@ describe('waiting for tokens', () => {
     const { clock, bucket } = empty();
     for (const cost of [2, -1, Number.NaN])
       await expect(bucket.acquire({ cost })).rejects.toThrow(RangeError);
+    expect(bucket.stats().refused).toBe(3);
     expect(clock.pendingTimers).toBe(0);
   });
 

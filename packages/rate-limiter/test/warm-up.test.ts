@@ -95,6 +95,15 @@ describe('warmUp', () => {
     );
   });
 
+  it('grants nothing when time goes back to before the ramp', () => {
+    const { clock, bucket } = cold({ durationMs: 1000 });
+    clock.advanceSync(100_000);
+    bucket.warmUpAgain();
+    expect(bucket.tryAcquire()).toBe(true);
+    for (const at of [100_400, 99_000, 50_000, 500, 0]) expect(bucket.remaining(at), `at ${at}`).toBe(0);
+    expect(bucket.remaining()).toBe(0);
+  });
+
   it('serves waiters on the ramp in time', async () => {
     const { clock, bucket } = cold({ rate: 30, burst: 1, durationMs: 10_000 });
     bucket.tryAcquire();
