@@ -15,6 +15,11 @@ export class ClientKeys {
     this.#grouping = { ipv6Prefix };
   }
 
+  /** How many addresses are remembered. */
+  get remembered(): number {
+    return this.#remembered.size;
+  }
+
   of(request: FastifyRequest): string {
     const own = this.#key?.(request);
     return own === undefined || own === '' ? this.#ofAddress(request) : clientKey(own, '');

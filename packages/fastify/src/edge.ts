@@ -1,13 +1,12 @@
 import { type AdmissionOptions, type Clock, isRejected, type Unsubscribe } from '@bp/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answers, answerTo } from './answers.ts';
-import type { Arrival } from './arrival.ts';
-import { deadlineOf, latenessMs } from './gates/deadline.ts';
+import { type Arrival, arrive } from './arrival.ts';
+import { latenessMs } from './gates/deadline.ts';
 import { LoadGate } from './gates/load.ts';
 import { ShutdownGate } from './gates/shutdown.ts';
 import type { ResolvedBackpressureOptions } from './options.ts';
 import { Overload, type OverloadChange } from './overload.ts';
-import { priorityOf } from './priority.ts';
 import { Replies } from './reply.ts';
 import { Requests } from './requests.ts';
 import { type RouteConfig, type RouteSettings, Routes } from './routes.ts';
@@ -86,8 +85,9 @@ export class Edge {
 
   /** Before anything but the headers is read. */
   readonly onRequest = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
-    const arrival = this.#arrive(request, reply);
-    if (arrival.settings.exempt) this.#admit(arrival, done);
+    const settings = this.settingsOf(request.routeOptions.config);
+    const arrival = arrive(request, reply, settings, this.#options);
+    if (settings.exempt) this.#admit(arrival, done);
     else if (!this.#refuseForShutdown(arrival) && !this.#refuseForDeadline(arrival)) {
       this.#askForRate(arrival, done);
     }
@@ -114,25 +114,6 @@ export class Edge {
 
   get #spreadMs(): number {
     return this.#load?.spreadMs ?? 0;
-  }
-
-  #arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
-    const { tierOf, tierPriorities } = this.#options;
-    const { headers } = request.raw;
-    const settings = this.settingsOf(request.routeOptions.config);
-    const now = this.#clock.now();
-    const tier = tierOf?.(request);
-    const highest = settings.priority + (tier === undefined ? 0 : (tierPriorities.get(tier) ?? 0));
-    return {
-      request,
-      reply,
-      settings,
-      tier,
-      cost: settings.cost,
-      priority: priorityOf(headers, highest),
-      deadline: settings.deadline === undefined ? undefined : deadlineOf(headers, settings.deadline, now),
-      now,
-    };
   }
 
   #refuseForShutdown({ request, reply, now }: Arrival): boolean {

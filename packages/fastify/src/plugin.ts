@@ -49,11 +49,6 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
   const options = resolveOptions(given);
   const edge = new Edge(options);
   const stats = (): BackpressureStats => edge.stats();
-  const { registry, meter } = options.metrics;
-  const stopExports = [
-    registry === undefined ? () => {} : await exportToPrometheus(registry, stats),
-    meter === undefined ? () => {} : exportToOpenTelemetry(meter, stats),
-  ];
 
   const backpressure: Backpressure = {
     get shuttingDown() {
@@ -67,6 +62,12 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
   app.decorate('backpressure', backpressure);
   app.decorateRequest('backpressure');
   app.decorateRequest(routeSettings);
+  const { registry, meter } = options.metrics;
+  const stopExports = [
+    registry === undefined ? () => {} : await exportToPrometheus(registry, stats),
+    meter === undefined ? () => {} : exportToOpenTelemetry(meter, stats),
+  ];
+
   app.addHook('onRoute', (route) => prepareRoute(route, edge));
   app.addHook('onRequest', edge.onRequest);
   app.addHook('preHandler', edge.preHandler);
@@ -89,9 +90,10 @@ function prepareRoute(route: RouteOptions, edge: Edge): void {
   const own = route.errorHandler;
   // Of the route and not of the server: there the user's own handler stands, which everything else still reaches.
   route.errorHandler = (error, request, reply) => {
-    if (edge.answer(error, request, reply)) return;
-    if (own === undefined) reply.send(error);
-    else own.call(request.server, error, request, reply);
+    if (edge.answer(error, request, reply)) return undefined;
+    if (own !== undefined) return own.call(request.server, error, request, reply);
+    reply.send(error);
+    return undefined;
   };
 }
 

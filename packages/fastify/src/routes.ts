@@ -68,11 +68,6 @@ export class Routes {
     };
   }
 
-  /** The settings where nothing is different. */
-  get usual(): RouteSettings {
-    return this.#usual;
-  }
-
   /** @throws TypeError or RangeError naming the option of the route that is wrong, the first time it is asked for. */
   of(config: RouteConfig): RouteSettings {
     let settings = this.#own.get(config);

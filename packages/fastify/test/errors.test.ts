@@ -2,7 +2,7 @@ import { RejectedError, type RejectionCode } from '@bp/core';
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { backpressure } from '../src/index.ts';
-import { build } from './harness.ts';
+import { build, FakeSource } from './harness.ts';
 
 describe('a RejectedError that a handler throws', () => {
   it.each<[RejectionCode, number, string]>([
@@ -56,6 +56,24 @@ describe('a RejectedError that a handler throws', () => {
   });
 });
 
+describe('the return of those whom a handler refused', () => {
+  it('is spread like that of others under overload, unless it is about their own limit', async () => {
+    const source = new FakeSource();
+    const { app } = await build({ load: { sources: [source] }, random: () => 0.999 });
+    const refuse = (code: RejectionCode) => () => {
+      throw new RejectedError(code, 'orders', { retryAfterMs: 1000 });
+    };
+    app.get('/load', () => 'ok');
+    app.get('/full', { config: { backpressure: { load: false } } }, refuse('QUEUE_FULL'));
+    app.get('/limited', { config: { backpressure: { load: false } } }, refuse('RATE_LIMITED'));
+    const seconds = async (url: string) => Number((await app.inject(url)).headers['retry-after']);
+    expect([await seconds('/full'), await seconds('/limited')]).toEqual([2, 2]);
+    source.waitMs = 500;
+    for (let i = 0; i < 8; i++) await app.inject('/load');
+    expect([await seconds('/full'), await seconds('/limited')]).toEqual([9, 2]);
+  });
+});
+
 describe('any other error', () => {
   it('reaches the error handlers of the user, wherever and whenever they were set', async () => {
     const { app } = await build({});
@@ -83,6 +101,14 @@ describe('any other error', () => {
         throw new Error('child');
       });
     });
+    app.get(
+      '/async',
+      { errorHandler: (async (error: Error) => ({ by: 'async', error: error.message })) as never },
+      () => {
+        throw new Error('async');
+      },
+    );
+    expect((await app.inject('/async')).json()).toEqual({ by: 'async', error: 'async' });
     expect((await app.inject('/root')).json()).toEqual({ by: 'root', error: 'root' });
     expect((await app.inject('/child')).json()).toEqual({ by: 'child', error: 'child' });
     expect((await app.inject('/route')).json()).toEqual({ by: 'route', error: 'route' });

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -99,6 +100,32 @@ describe('the connection of a refused request', () => {
         { error: 'Rate limit exceeded', retryAfter: 3600 },
       ]);
     }
+  });
+});
+
+describe('a refusal over HTTP/2', () => {
+  it('ends one stream and not the connection, whatever is left of the body', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', onWarning);
+    const app = Fastify({ http2: true });
+    await app.register(backpressure, {});
+    onTestFinished(() => app.close());
+    app.post('/', () => 'posted');
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    app.backpressure.shutDown();
+    const { port } = app.server.address() as AddressInfo;
+    const client = connectHttp2(`http://127.0.0.1:${port}`);
+    onTestFinished(() => client.destroy());
+    for (let i = 0; i < 3; i++) {
+      const stream = client.request({ ':method': 'POST', ':path': '/', 'content-length': '1000000' });
+      const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+      expect(headers).toMatchObject({ ':status': 503 });
+      stream.destroy();
+    }
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+    expect(client.closed || client.destroyed).toBe(false);
   });
 });
 

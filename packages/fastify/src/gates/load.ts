@@ -59,7 +59,7 @@ export class LoadGate {
     return longest;
   }
 
-  /** Load as a share of what the least important may meet: above 1 they are refused. */
+  /** Load as a share of what the least important may meet: from 1 on they are refused. */
   pressure(route: ResolvedRouteLoadOptions, now: number): number {
     return Math.max(this.waitMs(route) / route.maxWaitMs, this.#loop?.pressure(now) ?? 0);
   }

@@ -21,7 +21,10 @@ export interface ClientOptions {
   readonly fields?: RateLimitFieldsMode | undefined;
 }
 
-/** A limit for every client, kept in this process by a `PerClientRateLimiter`, where these options are explained. */
+/**
+ * A limit for every client, kept in this process by a `PerClientRateLimiter`, where these options are explained. Its
+ * clients, in `allow` for example, are called `id:` and what `key` returned, or `ip:` and the address.
+ */
 export interface LocalRateLimitOptions
   extends ClientOptions,
     Omit<PerClientRateLimiterOptions, 'tiers' | 'tierOf' | 'name' | 'clock' | 'random'> {

@@ -20,6 +20,7 @@ export interface RateLimitQuestion {
   readonly reply: FastifyReply;
   readonly tier: string | undefined;
   readonly cost: number;
+  readonly deadline: number | undefined;
   readonly now: number;
 }
 
@@ -141,9 +142,10 @@ class SharedRateLimit implements RateLimitGate {
     return this.#policy;
   }
 
-  async decide({ request, reply, cost }: RateLimitQuestion): Promise<number | undefined> {
+  async decide({ request, reply, cost, deadline }: RateLimitQuestion): Promise<number | undefined> {
+    if (cost === 0) return undefined;
     try {
-      await this.#limiter.acquire(this.#keys.of(request), { cost });
+      await this.#limiter.acquire(this.#keys.of(request), { cost, deadline });
       return undefined;
     } catch (error) {
       if (!isRejected(error, 'RATE_LIMITED')) throw error;
