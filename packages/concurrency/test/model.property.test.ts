@@ -1,108 +1,203 @@
-import { isRejected, type RejectionCode } from '@bp/core';
+import { isRejected } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConcurrencyLimiter } from '../src/index.ts';
 
-const step = fc.oneof(
+const MAX_QUEUE = 4;
+
+interface Call {
+  readonly id: number;
+  readonly cost: number;
+  readonly priority: number;
+  state: string;
+}
+
+/** What a limiter is, in the fewest words: lists that are searched. */
+class Model {
+  limit = 3;
+  closed = false;
+  readonly calls: Call[] = [];
+
+  in(state: string): Call[] {
+    return this.calls.filter((call) => call.state === state);
+  }
+
+  get active(): number {
+    return this.in('runs').reduce((sum, { cost }) => sum + cost, 0);
+  }
+
+  call(cost: number, priority: number): void {
+    const call = { id: this.calls.length, cost, priority, state: 'waits' };
+    const before = this.in('waits');
+    this.calls.push(call);
+    if (cost > (this.limit || 3)) call.state = 'RangeError';
+    else if (this.closed) call.state = 'SHUTTING_DOWN';
+    else if (before.length === MAX_QUEUE) {
+      const least = Math.min(...before.map((other) => other.priority));
+      const victim = before.filter((other) => other.priority === least).at(-1);
+      if (victim === undefined || least >= priority) call.state = 'QUEUE_FULL';
+      else victim.state = 'SHED';
+    } else if (before.length === 0 && this.active + cost <= this.limit) call.state = 'runs';
+    this.start();
+  }
+
+  end(id: number, from: string, to: string): void {
+    const call = this.calls[id];
+    if (call?.state === from) call.state = to;
+    this.start();
+  }
+
+  tryAcquire(cost: number): boolean {
+    return !this.closed && this.in('waits').length === 0 && this.active + cost <= this.limit;
+  }
+
+  start(): void {
+    for (;;) {
+      const waiting = this.in('waits');
+      const most = Math.max(...waiting.map(({ priority }) => priority));
+      const first = waiting.find(({ priority }) => priority === most);
+      if (first === undefined) return;
+      const alone = this.in('runs').length === 0;
+      if (alone ? this.limit === 0 : this.active + first.cost > this.limit) return;
+      first.state = 'runs';
+    }
+  }
+}
+
+/** The real one, driven in the same words. */
+class Real {
+  readonly clock = new VirtualClock();
+  readonly limiter = new ConcurrencyLimiter({ limit: 3, maxQueue: MAX_QUEUE, clock: this.clock });
+  readonly states: string[] = [];
+  readonly started: number[] = [];
+  readonly #controllers: AbortController[] = [];
+  readonly #ends: ((fails: boolean) => void)[] = [];
+
+  call(cost: number, priority: number, byHand: boolean): void {
+    const id = this.states.push('waits') - 1;
+    const controller = new AbortController();
+    this.#controllers.push(controller);
+    const ctx = { cost, priority, signal: controller.signal };
+    const refused = (error: unknown): void => {
+      if (error instanceof RangeError) this.states[id] = 'RangeError';
+      else this.states[id] = isRejected(error) ? error.code : 'failed';
+    };
+    const starts = (end: (fails: boolean) => void): void => {
+      expect(this.states[id], `call ${id} starts`).toBe('waits');
+      this.states[id] = 'runs';
+      this.started.push(id);
+      this.#ends[id] = end;
+    };
+    if (byHand) {
+      this.limiter.acquire(ctx).then((permit) => {
+        starts((fails) => {
+          permit.release();
+          if (fails) permit.release();
+          this.states[id] = fails ? 'failed' : 'done';
+        });
+      }, refused);
+      return;
+    }
+    const work = (): Promise<void> =>
+      new Promise((resolve, reject) => starts((fails) => (fails ? reject(new Error('own')) : resolve())));
+    this.limiter.execute(work, ctx).then(() => {
+      this.states[id] = 'done';
+    }, refused);
+  }
+
+  finish(id: number, fails: boolean): void {
+    if (this.states[id] === 'runs') this.#ends[id]?.(fails);
+  }
+
+  cancel(id: number): void {
+    this.#controllers[id]?.abort();
+  }
+}
+
+type Step = (model: Model, real: Real) => void;
+
+const which = fc.nat(25);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 30,
+    arbitrary: fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: -1, max: 1 }), fc.boolean()).map(
+      ([cost, priority, byHand]): Step =>
+        (model, real) => {
+          model.call(cost, priority);
+          real.call(cost, priority, byHand);
+        },
+    ),
+  },
+  {
+    weight: 25,
+    arbitrary: fc.tuple(which, fc.boolean()).map(
+      ([id, fails]): Step =>
+        (model, real) => {
+          model.end(id, 'runs', fails ? 'failed' : 'done');
+          real.finish(id, fails);
+        },
+    ),
+  },
+  {
+    weight: 10,
+    arbitrary: which.map(
+      (id): Step =>
+        (model, real) => {
+          model.end(id, 'waits', 'CANCELLED');
+          real.cancel(id);
+        },
+    ),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.integer({ min: 0, max: 5 }).map(
+      (limit): Step =>
+        (model, real) => {
+          model.limit = limit;
+          model.start();
+          real.limiter.setLimit(limit);
+        },
+    ),
+  },
   {
     weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant('call' as const),
-      cost: fc.integer({ min: 1, max: 3 }),
-      priority: fc.integer({ min: 0, max: 2 }),
-      timeoutMs: fc.option(fc.integer({ min: 1, max: 60 })),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({ do: fc.constant('finish' as const), which: fc.nat(30), fail: fc.boolean() }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel' as const), which: fc.nat(30) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.integer({ min: 0, max: 30 }) }),
+    arbitrary: fc.integer({ min: 1, max: 3 }).map(
+      (cost): Step =>
+        (model, real) => {
+          const permit = real.limiter.tryAcquire({ cost });
+          expect(permit !== undefined, 'tryAcquire').toBe(model.tryAcquire(cost));
+          permit?.release();
+          permit?.release();
+        },
+    ),
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constant('limit' as const), limit: fc.integer({ min: 3, max: 6 }) }),
+    arbitrary: fc.constant<Step>((model, real) => {
+      model.closed = true;
+      void real.limiter.close();
+    }),
   },
 );
 
-interface Call {
-  readonly cost: number;
-  readonly deadline: number | undefined;
-  readonly controller: AbortController;
-  state: 'waiting' | 'running' | 'done' | 'failed' | RejectionCode;
-  end?: (fail: boolean) => void;
-  startedAt?: number;
-}
-
-describe('ConcurrencyLimiter under any interleaving', () => {
-  it('conserves permits, ends every call exactly once and starts nothing that is over', async () => {
+describe('a limiter', () => {
+  it('does what a few lines of searching lists would do', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const clock = new VirtualClock();
-        const limiter = new ConcurrencyLimiter({ limit: 4, maxQueue: 5, clock });
-        let limit = 4;
-        const calls: Call[] = [];
-
-        const start = (cost: number, priority: number, timeoutMs: number | null): void => {
-          const deadline = timeoutMs === null ? undefined : clock.now() + timeoutMs;
-          const call: Call = { cost, deadline, controller: new AbortController(), state: 'waiting' };
-          calls.push(call);
-          const ctx = { cost, priority, deadline, signal: call.controller.signal };
-          limiter
-            .execute(
-              () =>
-                new Promise<void>((resolve, reject) => {
-                  expect(call.state, 'started twice').toBe('waiting');
-                  expect(call.controller.signal.aborted, `cancelled, started at ${clock.now()}`).toBe(false);
-                  if (deadline !== undefined) expect(clock.now()).toBeLessThan(deadline);
-                  call.state = 'running';
-                  call.end = (fail) => (fail ? reject(new Error('of the work')) : resolve());
-                }),
-              ctx,
-            )
-            .then(
-              () => {
-                call.state = 'done';
-              },
-              (error: unknown) => {
-                if (isRejected(error)) expect(call.state, 'refused after it ran').toBe('waiting');
-                call.state = isRejected(error) ? error.code : 'failed';
-              },
-            );
-        };
-        const check = (): void => {
-          const running = calls.filter(({ state }) => state === 'running');
-          const active = running.reduce((sum, { cost }) => sum + cost, 0);
-          expect(limiter.stats().active, `at ${clock.now()}`).toBe(active);
-          expect(limiter.stats().queued).toBe(calls.filter(({ state }) => state === 'waiting').length);
-          expect(limiter.stats().queued).toBeLessThanOrEqual(5);
-        };
-
-        for (const now of steps) {
-          if (now.do === 'call') start(now.cost, now.priority, now.timeoutMs);
-          if (now.do === 'finish') calls[now.which]?.end?.(now.fail);
-          if (now.do === 'cancel') calls[now.which]?.controller.abort();
-          if (now.do === 'limit') {
-            limit = now.limit;
-            limiter.setLimit(limit);
-          }
-          const before = limiter.stats().active;
-          await clock.advance(now.do === 'advance' ? now.ms : 0);
-          if (now.do === 'call') expect(limiter.stats().active).toBeLessThanOrEqual(Math.max(before, limit));
-          check();
+      fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
+        const model = new Model();
+        const real = new Real();
+        for (const [index, run] of steps.entries()) {
+          run(model, real);
+          await real.clock.advance(0);
+          expect(real.states, `after step ${index}`).toEqual(model.calls.map(({ state }) => state));
+          expect(real.limiter.stats()).toMatchObject({
+            limit: model.limit,
+            active: model.active,
+            queued: model.in('waits').length,
+          });
         }
-        const closed = limiter.close({ deadline: clock.now() + 10 });
-        await clock.advance(10);
-        await closed;
-        for (const call of calls) call.end?.(false);
-        await clock.advance(0);
-        expect(calls.filter(({ state }) => state === 'waiting' || state === 'running')).toEqual([]);
-        expect(limiter.stats()).toMatchObject({ active: 0, queued: 0 });
-        expect(clock.pendingTimers).toBe(0);
+        expect(real.clock.pendingTimers).toBe(0);
       }),
       { numRuns: 300 },
     );

@@ -13,6 +13,7 @@ describe('options that make no sense', () => {
       { limit: 1, loopYielding: 'never' as never },
       /loopYielding must be one of "queued", "always", got "never"/,
     ],
+    [{ limit: 1, loopBudget: 5 as never }, /loopBudget.allows must be a function/],
     [{ limit: 1, name: 'x'.repeat(101) }, /name/],
     [{ limit: 1, clock: {} as never }, /clock/],
     [undefined as never, /options must be an object/],

@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { isRejected } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { ConcurrencyLimiter } from '../src/index.ts';
@@ -83,6 +85,59 @@ describe('what other limiters got wrong', () => {
     const settled = Promise.allSettled(waiting);
     await Promise.all([limiter.close({ deadline: 0 }), settled]);
     expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
+    held.release();
+  });
+
+  it('workerpool: no places to wait means none, not any number of them', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 0 });
+    await limiter.acquire();
+    await expect(limiter.acquire()).rejects.toMatchObject({ code: 'CONCURRENCY_LIMIT' });
+  });
+
+  it('effect: a waiter that is cancelled takes nothing with it', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 4, maxQueue: 10 });
+    const held = await limiter.acquire();
+    const controller = new AbortController();
+    const heavy = Array.from({ length: 5 }, () => limiter.acquire({ cost: 4, signal: controller.signal }));
+    const settled = Promise.allSettled(heavy);
+    controller.abort();
+    await settled;
+    expect(limiter.estimatedWaitMs({ cost: 3 })).toBe(0);
+    expect(limiter.tryAcquire({ cost: 3 })).toBeDefined();
+    held.release();
+  });
+
+  it('effect: a call that can never be admitted does not wait for ever', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 2, maxQueue: 10 });
+    await expect(limiter.acquire({ cost: 3 })).rejects.toThrow(RangeError);
+    expect(limiter.tryAcquire({ cost: 3 })).toBeUndefined();
+  });
+
+  it('opossum: a refusal is no failure of the work and says so to whoever stands around it', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1 });
+    await limiter.acquire();
+    const error: unknown = await limiter.execute(() => 1).catch((reason: unknown) => reason);
+    expect(isRejected(error, 'CONCURRENCY_LIMIT')).toBe(true);
+    expect(error).toMatchObject({ workBegan: false });
+  });
+
+  it('p-limit, fastq: who waits behind others keeps its own async context', async () => {
+    const storage = new AsyncLocalStorage<number>();
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 10 });
+    const calls = [1, 2, 3].map((n) => storage.run(n, () => limiter.execute(async () => storage.getStore())));
+    expect(await Promise.all(calls)).toEqual([1, 2, 3]);
+  });
+
+  it('under-pressure: when to come back is computed, not a constant', async () => {
+    const clock = new VirtualClock();
+    const limiter = new ConcurrencyLimiter({ limit: 1, clock });
+    const held = await limiter.acquire();
+    const seen: number[] = [];
+    for (const ms of [100, 200, 400]) {
+      await clock.advance(ms);
+      seen.push(limiter.retryAfterMs());
+    }
+    expect(seen).toEqual([100, 300, 700]);
     held.release();
   });
 });

@@ -1,0 +1,173 @@
+import { VirtualClock } from '@bp/core/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ConcurrencyLimiter, type ConcurrencyLimiterOptions } from '../src/index.ts';
+
+function setup(options: Partial<ConcurrencyLimiterOptions> = {}) {
+  const clock = new VirtualClock();
+  const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 10, clock, ...options });
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimer(resolve, ms));
+  const run = (ms: number, ctx = {}): Promise<void> => limiter.execute(() => sleep(ms), ctx);
+  return { clock, limiter, sleep, run };
+}
+
+describe('the estimated wait', () => {
+  it('is 0 while a call would start, and when nothing is known', () => {
+    const { limiter } = setup();
+    expect(limiter.estimatedWaitMs()).toBe(0);
+    limiter.setLimit(0);
+    void limiter.acquire();
+    expect(limiter.estimatedWaitMs(), 'stopped').toBe(0);
+  });
+
+  it('is left out of a refusal where it cannot be known', async () => {
+    const { limiter } = setup({ maxQueue: 1 });
+    limiter.setLimit(0);
+    void limiter.acquire();
+    await expect(limiter.acquire()).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: undefined });
+  });
+
+  it('counts only what goes first: the more important wait less', async () => {
+    const { clock, limiter, run } = setup();
+    void run(100);
+    await clock.advance(100);
+    void run(100);
+    void run(100, { priority: 1 });
+    void run(100, { priority: 1, cost: 1 });
+    for (let i = 0; i < 4; i++) void run(100);
+    const waits = [2, 1, 0].map((priority) => limiter.estimatedWaitMs({ priority }));
+    expect(waits).toEqual([100, 300, 700]);
+    await clock.advance(1000);
+  });
+
+  it('admits an important call whose deadline only the unimportant would miss', async () => {
+    const { clock, limiter, run } = setup();
+    void run(100);
+    await clock.advance(100);
+    for (let i = 0; i < 6; i++) void run(100);
+    const deadline = clock.now() + 250;
+    await expect(run(100, { deadline })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      retryAfterMs: 600,
+    });
+    let done = -1;
+    void run(100, { deadline, priority: 1 }).then(() => {
+      done = clock.now();
+    });
+    expect(limiter.stats().queued).toBe(6);
+    await clock.advance(1000);
+    expect(done).toBe(300);
+  });
+
+  it('counts weights', async () => {
+    const { clock, limiter, run } = setup({ limit: 4 });
+    void run(100);
+    await clock.advance(100);
+    void run(100, { cost: 4 });
+    void run(100, { cost: 3 });
+    expect([1, 4].map((cost) => limiter.estimatedWaitMs({ cost }))).toEqual([100, 175]);
+    await clock.advance(1000);
+  });
+
+  it('grows while work hangs, and is what it was when it goes on', async () => {
+    const { clock, limiter, run } = setup();
+    void run(10);
+    await clock.advance(10);
+    void run(5000);
+    expect(limiter.retryAfterMs()).toBe(10);
+    await clock.advance(3000);
+    expect(limiter.retryAfterMs()).toBe(3000);
+    await expect(run(1, { deadline: clock.now() + 500 })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    });
+    await clock.advance(2000);
+    for (let i = 0; i < 60; i++) {
+      void run(10);
+      await clock.advance(10);
+    }
+    void run(10);
+    expect(limiter.retryAfterMs()).toBeLessThan(30);
+    await clock.advance(10);
+  });
+
+  it('is not deceived by a lower limit or by permits long out', async () => {
+    const { clock, limiter, run } = setup({ limit: 3 });
+    void run(10);
+    await clock.advance(10);
+    const held = limiter.tryAcquire();
+    limiter.tryAcquire();
+    await clock.advance(60_000);
+    expect(limiter.estimatedWaitMs({ cost: 2 }), 'one permit is free').toBeCloseTo(10 / 3);
+    limiter.setLimit(2);
+    expect(limiter.estimatedWaitMs()).toBe(5);
+    held?.release();
+  });
+
+  it('sees that calls which compute share one thread, however many may run at once', async () => {
+    const { clock, limiter } = setup({ limit: 10, maxQueue: 100, loopYielding: 'always' });
+    const started: number[] = [];
+    const computing = (): void => {
+      started.push(clock.now());
+      clock.jumpTo(clock.now() + 2);
+    };
+    let estimated = 0;
+    let from = 0;
+    const tick = (): void => {
+      if (limiter.stats().queued > 40) {
+        clock.nextTurn(tick);
+        return;
+      }
+      estimated = limiter.estimatedWaitMs();
+      from = clock.now();
+      void limiter.execute(computing);
+    };
+    for (let i = 0; i < 60; i++) void limiter.execute(computing);
+    clock.nextTurn(tick);
+    await clock.advance(0);
+    const waited = (started.at(-1) ?? 0) - from;
+    expect(waited).toBeGreaterThan(60);
+    expect(estimated).toBeGreaterThan(0.8 * waited);
+    expect(estimated).toBeLessThan(1.2 * waited);
+  });
+
+  it('is within the time of one call, if calls take equally long', async () => {
+    const work = fc.record({
+      limit: fc.integer({ min: 1, max: 5 }),
+      ms: fc.integer({ min: 1, max: 100 }),
+      gaps: fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 5, maxLength: 30 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(work, async ({ limit, ms, gaps }) => {
+        const { clock, limiter, sleep, run } = setup({ limit, maxQueue: 100 });
+        void run(ms);
+        await clock.advance(ms);
+        for (const gap of gaps) {
+          const estimated = limiter.estimatedWaitMs();
+          const from = clock.now();
+          void limiter.execute(() => {
+            const waited = clock.now() - from;
+            expect(Math.abs(waited - estimated), `${waited} ms, estimated ${estimated}`).toBeLessThanOrEqual(
+              ms,
+            );
+            return sleep(ms);
+          });
+          await clock.advance(gap);
+        }
+        await clock.advance(gaps.length * ms);
+        expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, refused: 0 });
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('the means', () => {
+  it('say how long calls run and how long those that wait do', async () => {
+    const { clock, limiter, run } = setup();
+    expect(limiter.stats()).toMatchObject({ serviceMs: undefined, waitMs: undefined });
+    void run(100);
+    void run(100);
+    await clock.advance(200);
+    expect(limiter.stats()).toMatchObject({ serviceMs: 100, waitMs: 100 });
+  });
+});

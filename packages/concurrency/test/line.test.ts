@@ -1,0 +1,160 @@
+import { LoopBudget } from '@bp/core';
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { ConcurrencyLimiter, type Permit } from '../src/index.ts';
+
+describe('the line', () => {
+  it('starts nobody who gave up after the permit was handed over and before the first step', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
+    const held = await limiter.acquire();
+    const controller = new AbortController();
+    let ran = false;
+    const call = limiter.execute(
+      () => {
+        ran = true;
+      },
+      { signal: controller.signal },
+    );
+    const next = limiter.execute(() => 'next');
+    held.release();
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(ran).toBe(false);
+    await expect(next).resolves.toBe('next');
+    expect(limiter.stats()).toMatchObject({ active: 0, admitted: 2, refused: 1 });
+  });
+
+  it('starts nobody whose time was up before a late timer could tell', async () => {
+    const clock = new VirtualClock();
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, clock });
+    const shedding = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, maxWaitMs: 50, clock });
+    const held = [await limiter.acquire(), await shedding.acquire()];
+    const expired = limiter.acquire({ deadline: 50 });
+    const late = shedding.acquire();
+    const refused = Promise.allSettled([expired, late]);
+    // The loop was blocked: time has passed, and no timer has fired.
+    clock.jumpTo(60);
+    for (const permit of held) permit.release();
+    expect(await refused).toMatchObject([
+      { reason: { code: 'DEADLINE_EXCEEDED' } },
+      { reason: { code: 'SHED' } },
+    ]);
+    expect([limiter.stats().active, shedding.stats().active]).toEqual([0, 0]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('survives any number of waiters that expire together', async () => {
+    const clock = new VirtualClock();
+    const count = 50_000;
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: count + 1, clock });
+    const held = await limiter.acquire();
+    const expired = Array.from({ length: count }, () => limiter.acquire({ deadline: 10 }));
+    const settled = Promise.allSettled(expired);
+    const last = limiter.execute(() => 'runs');
+    clock.jumpTo(20);
+    held.release();
+    await expect(last).resolves.toBe('runs');
+    expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
+  });
+
+  it('goes on when the heavy one that held it up leaves', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 3, maxQueue: 5 });
+    const held = await limiter.acquire({ cost: 2 });
+    const controller = new AbortController();
+    const heavy = limiter.acquire({ cost: 3, signal: controller.signal });
+    const light = limiter.acquire();
+    controller.abort();
+    await expect(heavy).rejects.toMatchObject({ code: 'CANCELLED' });
+    (await light).release();
+    held.release();
+    expect(limiter.stats()).toMatchObject({ active: 0, queued: 0 });
+  });
+
+  it('starts nobody because others were refused at the end', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 3, maxQueue: 5 });
+    await limiter.acquire({ cost: 2 });
+    const waiting = [{ cost: 3 }, { cost: 1 }, { cost: 1 }].map((ctx) => limiter.acquire(ctx));
+    const settled = Promise.allSettled(waiting);
+    await limiter.close({ deadline: 0 });
+    expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+  });
+
+  it('weighs nothing when nobody runs, whatever fractions were added up', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
+    const permits = [0.1, 0.2, 0.7].map((cost) => limiter.tryAcquire({ cost }) as Permit);
+    for (const permit of permits) permit.release();
+    expect(limiter.stats().active).toBe(0);
+    await limiter.drain();
+    expect(limiter.tryAcquire()).toBeDefined();
+  });
+
+  it('refuses a priority that is no number', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
+    await expect(limiter.execute(() => 1, { priority: Number.NaN })).rejects.toThrow(RangeError);
+    expect(limiter.check({ priority: Number.NaN })).toBe(false);
+  });
+
+  it('follows the budget it was given', async () => {
+    const clock = new VirtualClock();
+    const loopBudget = new LoopBudget(clock, 20);
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 20, clock, loopBudget });
+    const held = await limiter.acquire();
+    let started = 0;
+    for (let i = 0; i < 20; i++) {
+      void limiter.execute(() => {
+        started++;
+        clock.jumpTo(clock.now() + 5);
+      });
+    }
+    let afterOneTurn = 0;
+    held.release();
+    clock.nextTurn(() => {
+      afterOneTurn = started;
+    });
+    await clock.advance(0);
+    expect([afterOneTurn, started]).toEqual([4, 20]);
+  });
+
+  it('hands permits on one at a time, so that several which are free at once do not overrun the budget', async () => {
+    const clock = new VirtualClock();
+    const limiter = new ConcurrencyLimiter({ limit: 10, maxQueue: 20, clock });
+    limiter.setLimit(0);
+    let started = 0;
+    for (let i = 0; i < 10; i++) {
+      void limiter.execute(() => {
+        started++;
+        clock.jumpTo(clock.now() + 2);
+      });
+    }
+    const seen: number[] = [];
+    const tick = (): void => {
+      seen.push(started);
+      if (seen.length < 5) clock.nextTurn(tick);
+    };
+    clock.nextTurn(tick);
+    limiter.setLimit(10);
+    await clock.advance(0);
+    expect(seen.slice(0, 4)).toEqual([3, 6, 9, 10]);
+  });
+});
+
+describe('a refusal by tryAcquire', () => {
+  it('allocates nothing', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
+    await limiter.acquire();
+    const ctx = { priority: 1, deadline: Number.POSITIVE_INFINITY };
+    const refuse = (times: number): void => {
+      for (let i = 0; i < times; i++) {
+        limiter.tryAcquire();
+        limiter.tryAcquire(ctx);
+      }
+    };
+    refuse(100_000);
+    const { gc } = globalThis as unknown as { gc: () => void };
+    gc();
+    const before = process.memoryUsage().heapUsed;
+    refuse(100_000);
+    const bytes = process.memoryUsage().heapUsed - before;
+    expect(bytes / 200_000, `${bytes} bytes`).toBeLessThan(1);
+  });
+});

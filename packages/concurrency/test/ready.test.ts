@@ -1,0 +1,100 @@
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { ConcurrencyLimiter } from '../src/index.ts';
+
+function setup(limit = 1, maxQueue = 0) {
+  const clock = new VirtualClock();
+  const limiter = new ConcurrencyLimiter({ limit, maxQueue, clock });
+  const told: string[] = [];
+  const wait = (name: string, ctx = {}): void => {
+    limiter.ready(ctx).then(
+      () => told.push(name),
+      ({ code }: { code: string }) => told.push(`${name} ${code}`),
+    );
+  };
+  return { clock, limiter, told, wait };
+}
+
+describe('ready', () => {
+  it('resolves at once while there is room, in the queue too', async () => {
+    const { limiter, told, wait, clock } = setup(1, 1);
+    await limiter.acquire();
+    wait('room in the queue');
+    await clock.advance(0);
+    void limiter.acquire();
+    wait('none');
+    await clock.advance(0);
+    expect(told).toEqual(['room in the queue']);
+  });
+
+  it('tells one at a time, in order, and the next one if the first does not want the place', async () => {
+    const { limiter, told, wait, clock } = setup();
+    const held = await limiter.acquire();
+    for (const name of ['a', 'b', 'c']) wait(name);
+    held.release();
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(told).toEqual(['a']);
+    await clock.advance(0);
+    expect(told).toEqual(['a', 'b', 'c']);
+  });
+
+  it('lets the others wait on if the first takes the place', async () => {
+    const { limiter, told, wait, clock } = setup();
+    const held = await limiter.acquire();
+    void limiter.ready().then(() => limiter.acquire());
+    wait('b');
+    held.release();
+    await clock.advance(0);
+    expect(limiter.stats().active).toBe(1);
+    expect(told).toEqual([]);
+  });
+
+  it('waits for as much room as the call takes', async () => {
+    const { limiter, told, wait, clock } = setup(3);
+    const first = limiter.tryAcquire();
+    const second = limiter.tryAcquire();
+    wait('heavy', { cost: 3 });
+    first?.release();
+    await clock.advance(0);
+    expect(told).toEqual([]);
+    second?.release();
+    await clock.advance(0);
+    expect(told).toEqual(['heavy']);
+    await expect(limiter.ready({ cost: 4 })).rejects.toThrow(RangeError);
+  });
+
+  it('hears of a higher limit', async () => {
+    const { limiter, told, wait, clock } = setup();
+    limiter.setLimit(0);
+    wait('a');
+    await clock.advance(0);
+    limiter.setLimit(1);
+    await clock.advance(0);
+    expect(told).toEqual(['a']);
+  });
+
+  it('ends with its own time, with a cancellation, and with the limiter, and leaves nothing behind', async () => {
+    const { limiter, told, wait, clock } = setup();
+    await limiter.acquire();
+    const controller = new AbortController();
+    wait('a', { deadline: 10 });
+    wait('b', { signal: controller.signal });
+    wait('c');
+    controller.abort();
+    await clock.advance(10);
+    void limiter.close();
+    await clock.advance(0);
+    wait('d');
+    await clock.advance(0);
+    expect(told).toEqual(['b CANCELLED', 'a DEADLINE_EXCEEDED', 'c SHUTTING_DOWN', 'd SHUTTING_DOWN']);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is bounded', async () => {
+    const { limiter, wait } = setup();
+    await limiter.acquire();
+    for (let i = 0; i < 1000; i++) wait('waits');
+    await expect(limiter.ready()).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+  });
+});
