@@ -11,7 +11,7 @@ function limits() {
   return { clock, perSecond, perHour, both: new AllOf({ name: 'api', limits: [perSecond, perHour], clock }) };
 }
 
-describe('AllOf', () => {
+describe('AllOf', { timeout: 30_000 }, () => {
   it('charges all limits or none', () => {
     const { perSecond, perHour, both } = limits();
     for (let i = 0; i < 3; i++) expect(both.tryAcquire()).toBe(true);

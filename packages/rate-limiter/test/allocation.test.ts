@@ -30,7 +30,7 @@ function bytesPerCall(call: () => boolean): number {
   return rounds.sort((a, b) => a - b)[4] ?? Number.NaN;
 }
 
-describe('tryAcquire', () => {
+describe('tryAcquire', { timeout: 30_000 }, () => {
   it.each(Object.entries(refusals))('of %s allocates nothing when it refuses', (_, tryAcquire) => {
     tryAcquire();
     expect(tryAcquire()).toBe(false);

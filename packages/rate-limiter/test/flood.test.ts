@@ -2,7 +2,7 @@ import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { PerClientRateLimiter } from '../src/index.ts';
 
-describe('a flood of strangers', () => {
+describe('a flood of strangers', { timeout: 30_000 }, () => {
   const flooded = (
     strangers: number,
     maxClients: number,

@@ -78,7 +78,7 @@ function run(
   }
 }
 
-describe('PerClientRateLimiter', () => {
+describe('PerClientRateLimiter', { timeout: 30_000 }, () => {
   it('gives nobody more than its limit, however small the table is: 600 000 steps', () => {
     let refusedEarly = 0;
     fc.assert(

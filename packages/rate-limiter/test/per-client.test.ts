@@ -253,7 +253,7 @@ describe('tiers', () => {
   });
 });
 
-describe('a snapshot', () => {
+describe('a snapshot', { timeout: 30_000 }, () => {
   it('goes on where it was taken, under another size, order of tiers and limit', () => {
     const tiers = { pro: { rate: 100, burst: 20 }, old: { rate: 1, burst: 9 } };
     const tierOf = (key: string) => (key.startsWith('pro') ? 'pro' : undefined);

@@ -4,7 +4,7 @@ import { AllOf, ipKey, LeakyBucketShaper, PerClientRateLimiter, TokenBucket } fr
 
 const DAY_MS = 86_400_000;
 
-describe('defects of other limiters that must not come back', () => {
+describe('defects of other limiters that must not come back', { timeout: 30_000 }, () => {
   it('rate-limiter-flexible: a window above 2^31 - 1 ms is not enforced. Here a month is a month.', () => {
     const clock = new VirtualClock();
     const month = { rate: 1, intervalMs: 30 * DAY_MS, clock };

@@ -27,7 +27,7 @@ class Model {
   }
 }
 
-describe('TokenBucket decides exactly', () => {
+describe('TokenBucket decides exactly', { timeout: 30_000 }, () => {
   it('as an independent model does, over 900 000 steps, and never exceeds burst + rate * window', () => {
     let steps = 0;
     fc.assert(

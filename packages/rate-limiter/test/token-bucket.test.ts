@@ -8,7 +8,7 @@ function bucketOf(options: TokenBucketOptions, startMs = 0): { clock: VirtualClo
   return { clock, bucket: new TokenBucket({ clock, ...options }) };
 }
 
-describe('TokenBucket', () => {
+describe('TokenBucket', { timeout: 30_000 }, () => {
   it('admits the burst at once and then the rate, exactly', () => {
     const { clock, bucket } = bucketOf({ rate: 10, burst: 3 }, 12_345.678);
     expect([1, 2, 3, 4].map(() => bucket.tryAcquire())).toEqual([true, true, true, false]);

@@ -11,7 +11,7 @@ function add(top: TopKeys, key: string): void {
   top.add(key, hash.low, hash.high);
 }
 
-describe('TopKeys', () => {
+describe('TopKeys', { timeout: 30_000 }, () => {
   it('counts exactly while there are no more keys than counters', () => {
     const top = new TopKeys(3);
     for (const key of ['b', 'a', 'b', '__proto__', 'b', 'a']) add(top, key);
