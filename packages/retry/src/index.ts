@@ -1,1 +1,8 @@
-export {};
+export type { Fetch, RetryingFetchOptions } from './fetch-options.ts';
+export type { RetryingOptions, RetryOptions } from './options.ts';
+export type { RetryStats } from './retrier.ts';
+export { Retry, retry } from './retry.ts';
+export { parseRetryAfter } from './retry-after.ts';
+export { RetryBudget, type RetryBudgetOptions, type RetryBudgetStats } from './retry-budget.ts';
+export { createRetryingFetch, type RetryingFetch } from './retrying-fetch.ts';
+export type { Settled, Verdict } from './verdict.ts';

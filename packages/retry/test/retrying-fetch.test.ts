@@ -1,0 +1,313 @@
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import type { RetryingFetch } from '../src/index.ts';
+import { answer, type Step, scripted } from './scripted-fetch.ts';
+
+const URL_A = 'https://a.example/orders';
+const down = (): Error => new TypeError('fetch failed');
+
+async function triesOf(input: string | URL | Request, init?: RequestInit): Promise<number> {
+  const { clock, fetch, seen } = scripted([503]);
+  const response = fetch(input, init);
+  await clock.advance(1000);
+  await response;
+  return seen.length;
+}
+
+describe('createRetryingFetch', () => {
+  it('can stand wherever a fetch stands', () => {
+    expectTypeOf<RetryingFetch>().toExtend<typeof globalThis.fetch>();
+  });
+
+  it.each<Step>([408, 425, 429, 500, 502, 503, 504, down()])('tries again after %s', async (step) => {
+    const { clock, fetch, seen } = scripted([step, step]);
+    const response = fetch(URL_A);
+    await clock.advance(1000);
+    expect((await response).status).toBe(200);
+    expect(seen.map(({ at }) => at)).toEqual([0, 100, 300]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it.each([200, 204, 301, 400, 401, 403, 404, 409, 413, 422, 501, 505])(
+    'takes %d for an answer',
+    async (status) => {
+      const { fetch, seen } = scripted([new Response(null, { status })]);
+      expect((await fetch(URL_A)).status).toBe(status);
+      expect(seen).toHaveLength(1);
+    },
+  );
+
+  it('takes other statuses on request', async () => {
+    const { clock, fetch, seen } = scripted([503, 418, 418], { retryStatuses: [418] });
+    expect((await fetch(URL_A)).status).toBe(503);
+    const response = fetch(URL_A);
+    await clock.advance(1000);
+    expect((await response).status).toBe(200);
+    expect(seen).toHaveLength(4);
+  });
+
+  it('returns the last answer as it is, body unread, when there were enough tries', async () => {
+    const { clock, fetch, seen } = scripted([503, 503, 503]);
+    const response = fetch(URL_A);
+    await clock.advance(1000);
+    expect((await response).status).toBe(503);
+    expect(await (await response).text()).toBe('status 503');
+    expect(seen).toHaveLength(3);
+    expect(fetch.stats()).toMatchObject({ calls: 1, tries: 3, outOfAttempts: 1 });
+  });
+
+  it('rejects with the last error as it is', async () => {
+    const error = down();
+    const { clock, fetch } = scripted([503, 502, error]);
+    const response = fetch(URL_A).catch((reason) => reason);
+    await clock.advance(1000);
+    expect(await response).toBe(error);
+  });
+
+  it('cancels the body of every answer that it does not return', async () => {
+    const answers = [answer(503), answer(502), answer(500)];
+    const { clock, fetch } = scripted(answers);
+    const response = fetch(URL_A);
+    await clock.advance(50);
+    expect(answers[0]?.cancelled, 'before the wait, not after it').toBe(true);
+    await clock.advance(1000);
+    expect(await response).toBe(answers[2]);
+    expect(answers.map(({ cancelled }) => cancelled)).toEqual([true, true, false]);
+  });
+});
+
+describe('what is safe to send again', () => {
+  it.each(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'get', 'put'])('%s is', async (method) => {
+    expect(await triesOf(URL_A, { method })).toBe(2);
+    expect(await triesOf(new Request(URL_A, { method }))).toBe(2);
+  });
+
+  it.each(['POST', 'PATCH'])('%s is not, without a key', async (method) => {
+    expect(await triesOf(URL_A, { method })).toBe(1);
+    expect(await triesOf(new Request(URL_A, { method }))).toBe(1);
+    expect(await triesOf(URL_A, { method, headers: { 'Idempotency-Key': '' } })).toBe(1);
+    expect(await triesOf(URL_A, { method, headers: { 'Idempotency-Key': 'order-1' } })).toBe(2);
+    expect(await triesOf(new Request(URL_A, { method, headers: { 'Idempotency-Key': 'order-1' } }))).toBe(2);
+  });
+
+  it('takes what init says over what the request says', async () => {
+    expect(await triesOf(new Request(URL_A, { method: 'POST' }), { method: 'PUT' })).toBe(2);
+    expect(await triesOf(new Request(URL_A), { method: 'POST' })).toBe(1);
+    const keyed = new Request(URL_A, { method: 'POST', headers: { 'Idempotency-Key': 'order-1' } });
+    expect(await triesOf(keyed, { headers: { accept: '*/*' } }), 'as fetch does').toBe(1);
+  });
+
+  it.each<[string, () => BodyInit]>([
+    ['a string', () => 'text'],
+    ['bytes', () => new TextEncoder().encode('text')],
+    ['a view', () => new DataView(new ArrayBuffer(4))],
+    ['a buffer', () => new ArrayBuffer(4)],
+    ['a blob', () => new Blob(['text'])],
+    ['a file', () => new File(['text'], 'a.txt')],
+    ['a form', () => new FormData()],
+    ['parameters', () => new URLSearchParams('a=1')],
+  ])('%s can be sent twice', async (_, body) => {
+    expect(await triesOf(URL_A, { method: 'PUT', body: body() })).toBe(2);
+  });
+
+  it('a stream cannot', async () => {
+    const body = (): BodyInit => new Blob(['text']).stream();
+    expect(await triesOf(URL_A, { method: 'PUT', body: body() })).toBe(1);
+    const request = new Request(URL_A, { method: 'PUT', body: 'text' });
+    expect(await triesOf(request), 'a Request holds its body as a stream').toBe(1);
+    expect(await triesOf(request, { body: 'other' })).toBe(2);
+  });
+
+  it('leaves an address that makes no sense to fetch', async () => {
+    const { fetch, seen } = scripted([down()], {
+      breakerFor: () => {
+        throw new Error('no host to ask for');
+      },
+    });
+    await expect(fetch('//')).rejects.toThrow('fetch failed');
+    expect(seen).toHaveLength(1);
+  });
+
+  it('rejects for headers that make no sense, without a try', async () => {
+    const { fetch, seen } = scripted([]);
+    await expect(fetch(URL_A, { headers: { 'a b': 'c' } })).rejects.toThrow(TypeError);
+    expect(seen).toHaveLength(0);
+  });
+});
+
+describe('Retry-After', () => {
+  it('in seconds is never undercut', async () => {
+    const { clock, fetch, seen } = scripted([
+      answer(503, { 'retry-after': '2' }),
+      answer(429, { 'retry-after': '0' }),
+    ]);
+    const response = fetch(URL_A);
+    await clock.advance(10_000);
+    await response;
+    expect(seen.map(({ at }) => at)).toEqual([0, 2100, 2300]);
+  });
+
+  it('as a date is counted from the wall clock that was given', async () => {
+    const wall = Date.UTC(2024, 0, 1, 12, 0, 0);
+    const { clock, fetch, seen } = scripted(
+      [answer(503, { 'retry-after': 'Mon, 01 Jan 2024 12:00:05 GMT' })],
+      {
+        wallNow: () => wall + 500,
+      },
+    );
+    const response = fetch(URL_A);
+    await clock.advance(10_000);
+    await response;
+    expect(seen.map(({ at }) => at)).toEqual([0, 4600]);
+  });
+
+  it.each(['-1', 'soon', '1.5', '31', '5, 10', '9'.repeat(300)])('%j means never', async (value) => {
+    const told = answer(503, { 'retry-after': value });
+    const { clock, fetch, seen } = scripted([told]);
+    expect(await fetch(URL_A)).toBe(told);
+    expect(told.cancelled).toBe(false);
+    expect(seen).toHaveLength(1);
+    expect(fetch.stats().pushedBack).toBe(1);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('changes nothing on an answer that is final anyway', async () => {
+    const { fetch, seen } = scripted([answer(404, { 'retry-after': '1' })]);
+    expect((await fetch(URL_A)).status).toBe(404);
+    expect(seen).toHaveLength(1);
+  });
+});
+
+describe('what the server is told', () => {
+  it('is the number of the try, and what remains of the time less the margin', async () => {
+    const { clock, fetch, seen } = scripted([503, 503]);
+    const response = fetch(URL_A, {}, { deadline: 1000.9 });
+    await clock.advance(1000);
+    await response;
+    const told = seen.map(({ headers }) => [
+      headers.get('x-request-attempt'),
+      headers.get('x-request-timeout-ms'),
+    ]);
+    expect(told).toEqual([
+      ['1', '990'],
+      ['2', '890'],
+      ['3', '690'],
+    ]);
+  });
+
+  it('is the time of the try if that is shorter', async () => {
+    const { clock, fetch, seen } = scripted([503], { tryTimeoutMs: 400, marginMs: 30 });
+    const response = fetch(URL_A, {}, { deadline: 500 });
+    await clock.advance(1000);
+    await response;
+    expect(seen.map(({ headers }) => headers.get('x-request-timeout-ms'))).toEqual(['370', '370']);
+  });
+
+  it('is no time where there is no deadline, and at most ten digits', async () => {
+    const { fetch, seen } = scripted([]);
+    await fetch(URL_A);
+    await fetch(URL_A, {}, { deadline: 1e15 });
+    expect(seen.map(({ headers }) => headers.get('x-request-timeout-ms'))).toEqual([null, '9999999999']);
+  });
+
+  it('comes beside what the caller says, whose own headers stay as they are', async () => {
+    const { clock, fetch, seen } = scripted([503]);
+    const headers = new Headers({ accept: 'text/plain' });
+    const response = fetch(new Request(URL_A, { headers: { accept: 'never' } }), {
+      headers,
+      cache: 'no-store',
+    });
+    await clock.advance(1000);
+    await response;
+    expect(seen.map(({ headers: sent }) => sent.get('accept'))).toEqual(['text/plain', 'text/plain']);
+    expect(seen[1]?.init.cache).toBe('no-store');
+    expect([...headers]).toEqual([['accept', 'text/plain']]);
+  });
+});
+
+describe('the deadline of a call', () => {
+  it('returns the answer there is when it could not hold another try', async () => {
+    const last = answer(503);
+    const { clock, fetch, seen } = scripted([last]);
+    expect(await fetch(URL_A, {}, { deadline: 119 })).toBe(last);
+    expect(seen).toHaveLength(1);
+    expect(last.cancelled).toBe(false);
+    expect(fetch.stats().outOfTime).toBe(1);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('returns it too when Retry-After lies beyond it', async () => {
+    const last = answer(503, { 'retry-after': '2' });
+    const { fetch } = scripted([last]);
+    expect(await fetch(URL_A, {}, { deadline: 2000 })).toBe(last);
+  });
+
+  it('ends a try that hangs, even if it does not heed its signal', async () => {
+    for (const heeds of [true, false]) {
+      const never = (): Promise<Response> => new Promise(() => {});
+      const { clock, fetch } = scripted(['hang'], heeds ? {} : { fetch: never });
+      const response = fetch(URL_A, {}, { deadline: 200 }).catch((error) => error);
+      await clock.advance(200);
+      expect(await response).toMatchObject({ code: 'DEADLINE_EXCEEDED', workBegan: true });
+      expect(clock.pendingTimers).toBe(0);
+    }
+  });
+
+  it('cancels the body of an answer that came too late', async () => {
+    const late = answer(200);
+    let respond = (_: Response): void => {};
+    const { clock, fetch } = scripted([], { fetch: () => new Promise((resolve) => (respond = resolve)) });
+    const response = fetch(URL_A, {}, { deadline: 200 }).catch((error) => error);
+    await clock.advance(200);
+    expect(await response).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    respond(late);
+    await clock.advance(0);
+    expect(late.cancelled).toBe(true);
+  });
+
+  it('refuses a call that it does not hold', async () => {
+    const { fetch, seen } = scripted([]);
+    await expect(fetch(URL_A, {}, { deadline: 19 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(seen).toHaveLength(0);
+  });
+
+  it('does not touch an answer that came in time', async () => {
+    const { clock, fetch, seen } = scripted([answer(200)]);
+    const response = await fetch(URL_A, {}, { deadline: 200 });
+    expect(clock.pendingTimers).toBe(0);
+    await clock.advance(1000);
+    expect(seen[0]?.init.signal?.aborted).toBe(false);
+    expect(response.bodyUsed).toBe(false);
+  });
+
+  it('is not the timeout of a try: the next one has its own', async () => {
+    const { clock, fetch, seen } = scripted(['hang'], { tryTimeoutMs: 50 });
+    const response = fetch(URL_A);
+    await clock.advance(1000);
+    expect((await response).status).toBe(200);
+    expect(seen.map(({ at }) => at)).toEqual([0, 150]);
+    expect(seen[0]?.init.signal?.aborted).toBe(true);
+    expect(seen[1]?.init.signal?.aborted).toBe(false);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('close', () => {
+  it('ends the waits and refuses newcomers', async () => {
+    const { clock, fetch } = scripted([down()]);
+    const response = fetch(URL_A).catch((error) => error);
+    await clock.advance(0);
+    await fetch.close();
+    expect(await response).toBeInstanceOf(TypeError);
+    await expect(fetch(URL_A)).rejects.toMatchObject({ code: 'SHUTTING_DOWN', limiter: 'retrying-fetch' });
+    await fetch[Symbol.asyncDispose]();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('refuses whoever waits after an answer, whose body was given up', async () => {
+    const { clock, fetch } = scripted([503]);
+    const response = fetch(URL_A).catch((error) => error);
+    await clock.advance(0);
+    await fetch.close();
+    expect(await response).toMatchObject({ code: 'SHUTTING_DOWN' });
+  });
+});
