@@ -16,8 +16,11 @@ export class Pace {
   /** When the line last moved, and by how many permits at that moment. */
   #lastMove = Number.NaN;
   #moved = 0;
-  #gaps = 0;
+  /** The mean gap between permits handed on, how much gaps differ from it, and how much of both is known. */
   #gapMs = 0;
+  #spreadMs = 0;
+  #gaps = 0;
+  #looks = 0;
 
   /** How long a permit is out: a mean that follows the last calls; undefined until one came back. */
   get serviceMs(): number | undefined {
@@ -48,8 +51,10 @@ export class Pace {
   lineBegins(): void {
     this.#lastMove = Number.NaN;
     this.#moved = 0;
-    this.#gaps = 0;
     this.#gapMs = 0;
+    this.#spreadMs = 0;
+    this.#gaps = 0;
+    this.#looks = 0;
   }
 
   /** Somebody who weighs `weight` and has waited since `since`, if that is known, was started. */
@@ -63,13 +68,20 @@ export class Pace {
   /** Permits that were handed on at the same moment share the gap to the next one. */
   #measureGap(now: number, limit: number): void {
     if (this.#moved > 0) {
-      const followed = Math.max(MIN_GAPS, limit);
-      this.#gaps = Math.min(this.#gaps + this.#moved, followed);
-      const gapMs = (now - this.#lastMove) / this.#moved;
-      this.#gapMs += (gapMs - this.#gapMs) * Math.min(1, this.#moved / this.#gaps);
+      this.#gaps = Math.min(this.#gaps + this.#moved, Math.max(MIN_GAPS, limit));
+      this.#looks = Math.min(this.#looks + 1, MIN_GAPS);
+      const share = Math.min(1, this.#moved / this.#gaps);
+      const differenceMs = (now - this.#lastMove) / this.#moved - this.#gapMs;
+      this.#gapMs += differenceMs * share;
+      this.#spreadMs += (Math.abs(differenceMs) - this.#spreadMs) * share;
     }
     this.#lastMove = now;
     this.#moved = 0;
+  }
+
+  /** The least the gap is likely to be: calls of equal length that began out of step end in uneven gaps. */
+  get #leastGapMs(): number {
+    return this.#looks === 0 ? 0 : this.#gapMs - (2 * this.#spreadMs) / Math.sqrt(this.#looks);
   }
 
   /**
@@ -86,6 +98,6 @@ export class Pace {
   msPerPermit(now: number, limit: number, full: boolean): number | undefined {
     const expectedMs = this.expectedMs(now, full);
     if (expectedMs === undefined || limit === 0) return undefined;
-    return Math.max(expectedMs / limit, this.#gapMs);
+    return Math.max(expectedMs / limit, this.#leastGapMs);
   }
 }

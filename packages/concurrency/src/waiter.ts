@@ -36,10 +36,7 @@ export function withStartBy(
     deadline: ctx.deadline,
     onDone: (listener) => {
       const stop = watchAdmission(ctx, clock, limiter, listener);
-      const timer = atDeadline(clock, startBy, () => {
-        stop?.();
-        listener(new RejectedError('SHED', limiter));
-      });
+      const timer = atDeadline(clock, startBy, () => listener(new RejectedError('SHED', limiter)));
       return () => {
         stop?.();
         timer.cancel();

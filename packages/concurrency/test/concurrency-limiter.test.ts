@@ -20,7 +20,8 @@ function setup(options: Partial<ConcurrencyLimiterOptions> = {}) {
           log.push(isRejected(error) ? `${name} ${error.code} at ${clock.now()}` : `${name} ${error}`);
         },
       );
-  return { clock, limiter, log, call };
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimer(resolve, ms));
+  return { clock, limiter, log, call, sleep };
 }
 
 describe('ConcurrencyLimiter', () => {
@@ -200,6 +201,30 @@ describe('ConcurrencyLimiter', () => {
     await clock.advance(40);
     await expect(impatient).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(drainedAt).toBe(20);
+  });
+
+  it('has told the last caller when it says that it is idle', async () => {
+    const { clock, limiter, sleep } = setup();
+    const heard: string[] = [];
+    void limiter.execute(() => sleep(10)).then(() => heard.push('call'));
+    void limiter.drain().then(() => heard.push('idle'));
+    await clock.advance(10);
+    expect(heard).toEqual(['call', 'idle']);
+  });
+
+  it('ends an unbounded close when a bounded one gives up', async () => {
+    const { clock, limiter, sleep } = setup({ limit: 1 });
+    void limiter.execute(() => sleep(1000));
+    const waiting = limiter.acquire();
+    waiting.catch(() => {});
+    const closed = Promise.all([limiter.close(), limiter.close({ deadline: 20 })]);
+    let closedAt = -1;
+    void closed.then(() => {
+      closedAt = clock.now();
+    });
+    await clock.advance(1000);
+    expect(closedAt).toBe(20);
+    await expect(waiting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   });
 
   it('closes: admits nobody, lets the rest finish until the deadline, refuses whoever still waits', async () => {

@@ -21,10 +21,36 @@ describe('the estimated wait', () => {
   });
 
   it('is left out of a refusal where it cannot be known', async () => {
-    const { limiter } = setup({ maxQueue: 1 });
+    const { clock, limiter, run } = setup({ maxQueue: 1 });
+    limiter.setLimit(0);
+    void limiter.acquire().then((permit) => permit.release());
+    await expect(limiter.acquire()).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: undefined });
+    limiter.setLimit(1);
+    await clock.advance(0);
+    void run(100);
+    await clock.advance(100);
     limiter.setLimit(0);
     void limiter.acquire();
     await expect(limiter.acquire()).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: undefined });
+  });
+
+  it('takes the age of the oldest call for its time before any has ended', async () => {
+    const { clock, limiter, run } = setup({ limit: 2 });
+    void run(1000);
+    await clock.advance(50);
+    void run(1000);
+    await clock.advance(30);
+    expect(limiter.estimatedWaitMs()).toBe(40);
+  });
+
+  it('does not refuse for its deadline whom only the loop holds up', async () => {
+    const { clock, limiter, run } = setup({ limit: 10, loopYielding: 'always' });
+    void run(100);
+    await clock.advance(100);
+    void limiter.execute(() => clock.jumpTo(clock.now() + 10));
+    const call = limiter.execute(() => 'starts in the next turn', { deadline: clock.now() + 20 });
+    await clock.advance(0);
+    await expect(call).resolves.toBe('starts in the next turn');
   });
 
   it('counts only what goes first: the more important wait less', async () => {

@@ -74,6 +74,10 @@ describe('a limiter under any interleaving', () => {
               },
             );
         };
+        const pick = (state: string, index: number): Call | undefined => {
+          const found = calls.filter((call) => call.state === state);
+          return found[index % Math.max(1, found.length)];
+        };
         const check = (): void => {
           const running = calls.filter(({ state }) => state === 'running');
           const active = running.reduce((sum, { cost }) => sum + cost, 0);
@@ -84,8 +88,8 @@ describe('a limiter under any interleaving', () => {
 
         for (const now of steps) {
           if (now.do === 'call') start(now.cost, now.priority, now.timeoutMs);
-          if (now.do === 'finish') calls[now.which]?.end?.(now.fail);
-          if (now.do === 'cancel') calls[now.which]?.controller.abort();
+          if (now.do === 'finish') pick('running', now.which)?.end?.(now.fail);
+          if (now.do === 'cancel') pick('waiting', now.which)?.controller.abort();
           if (now.do === 'limit') {
             limit = now.limit;
             limiter.setLimit(limit);

@@ -39,6 +39,18 @@ describe('ready', () => {
     expect(told).toEqual(['a', 'b', 'c']);
   });
 
+  it('forgets who gave up', async () => {
+    const { limiter, told, wait } = setup();
+    const held = await limiter.acquire();
+    const controller = new AbortController();
+    wait('a', { signal: controller.signal });
+    wait('b');
+    controller.abort();
+    held.release();
+    for (let i = 0; i < 3; i++) await Promise.resolve();
+    expect(told).toEqual(['a CANCELLED', 'b']);
+  });
+
   it('lets the others wait on if the first takes the place', async () => {
     const { limiter, told, wait, clock } = setup();
     const held = await limiter.acquire();

@@ -121,7 +121,7 @@ describe('what other limiters got wrong', () => {
     expect(error).toMatchObject({ workBegan: false });
   });
 
-  it('p-limit, fastq: who waits behind others keeps its own async context', async () => {
+  it('fastq: who waits behind others keeps its own async context', async () => {
     const storage = new AsyncLocalStorage<number>();
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 10 });
     const calls = [1, 2, 3].map((n) => storage.run(n, () => limiter.execute(async () => storage.getStore())));
