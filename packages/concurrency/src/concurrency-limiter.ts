@@ -293,11 +293,8 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #onMoved = (): void => {
     this.#permits.watched = !this.#ready.isEmpty || !this.#idle.isEmpty;
     if (!this.#ready.isEmpty && !this.#telling) this.#tellFirst();
-    // In a microtask: whoever waits for the last call hears of it first.
-    if (!this.#idle.isEmpty && this.#permits.isIdle) queueMicrotask(this.#tellIdle);
+    if (!this.#idle.isEmpty && this.#permits.isIdle) this.#idle.wakeAll();
   };
-
-  readonly #tellIdle = (): void => this.#idle.wakeAll();
 
   /** One at a time, and the next one in the next turn: by then the first has made its call, or does not want to. */
   readonly #tellFirst = (): void => {

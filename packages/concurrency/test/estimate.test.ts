@@ -129,6 +129,30 @@ describe('the estimated wait', () => {
     held?.release();
   });
 
+  it('is not deceived by calls that all end together', async () => {
+    const { clock, limiter, run } = setup({ limit: 4, maxQueue: 100 });
+    for (let i = 0; i < 60; i++) void run(100);
+    await clock.advance(1000);
+    const { active, queued } = limiter.stats();
+    expect([active, queued]).toEqual([4, 16]);
+    expect(limiter.estimatedWaitMs()).toBe(425);
+    await clock.advance(1000);
+  });
+
+  it('is not deceived by calls of equal length that end at uneven times', async () => {
+    const { clock, limiter, run } = setup({ limit: 3, maxQueue: 100 });
+    for (const gap of [0, 60, 20]) {
+      await clock.advance(gap);
+      void run(90);
+    }
+    for (let i = 0; i < 10; i++) void run(90);
+    await clock.advance(10);
+    await clock.advance(60);
+    expect(limiter.stats().queued).toBe(8);
+    expect(limiter.estimatedWaitMs()).toBe(270);
+    await clock.advance(1000);
+  });
+
   it('sees that calls which compute share one thread, however many may run at once', async () => {
     const { clock, limiter } = setup({ limit: 10, maxQueue: 100, loopYielding: 'always' });
     const started: number[] = [];
