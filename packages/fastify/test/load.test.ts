@@ -1,4 +1,7 @@
+import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
+import { LoadGate } from '../src/gates/load.ts';
+import { resolveLoadOptions } from '../src/gates/load-options.ts';
 import type { LoadSource } from '../src/index.ts';
 import { build, FakeLoop, FakeSource } from './harness.ts';
 
@@ -34,6 +37,17 @@ describe('load as a wait at a source', () => {
     source.retryMs = 0;
     const refused = await app.inject('/');
     expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, '1']);
+  });
+
+  it('is that of the source with the longest wait', async () => {
+    const [first, second] = [new FakeSource(), new FakeSource()];
+    const { app } = await build({ load: { sources: [first, second] }, deadline: {} });
+    app.get('/', () => 'ok');
+    second.waitMs = 4000;
+    expect((await app.inject('/')).json()).toEqual({ error: 'Service overloaded', retryAfter: 4 });
+    const hopeless = await app.inject({ url: '/', headers: { 'x-request-timeout-ms': '1000' } });
+    expect(hopeless.json()).toEqual({ error: 'Service overloaded', retryAfter: 4 });
+    expect(app.backpressure.stats()).toMatchObject({ pressure: 40, refused: { load: 1, deadline: 1 } });
   });
 
   it('asks with the priority and the deadline of the request', async () => {
@@ -199,6 +213,20 @@ describe('pacing', () => {
     await clock.advance(0);
     await Promise.all(answers);
     expect(started).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('lets no more wait than it can hold, however short the wait seems', () => {
+    const clock = new VirtualClock();
+    const options = resolveLoadOptions({ eventLoop: false, maxWaitMs: 1e9 });
+    const gate = new LoadGate(clock, options, { active: 0, completed: 0 });
+    gate.tryEnter();
+    clock.jumpTo(10);
+    for (let i = 0; i < 10_000; i++) {
+      expect(gate.tryEnter(), `handler ${i}`).toBe(false);
+      expect(gate.refusal(options, 0, undefined, 10)).toBeUndefined();
+      gate.enter(() => {});
+    }
+    expect(gate.refusal(options, 0, undefined, 10)).toBeGreaterThan(0);
   });
 
   it('is left out where the option or the route says so', async () => {

@@ -66,6 +66,12 @@ describe('RateLimit-Policy and RateLimit', () => {
     expect((await app.inject('/')).headers).not.toHaveProperty('ratelimit');
   });
 
+  it('say, when nothing is left, how long one takes to come back', () => {
+    const fields = new RateLimitFields({ name: 'slow', ratePerSecond: 0.1, burst: 3 });
+    expect(read(fields.left(0.9))).toEqual({ name: 'slow', params: { r: 0, t: 10 } });
+    expect(read(fields.left(2))).toEqual({ name: 'slow', params: { r: 2, t: 20 } });
+  });
+
   it('promise nothing to who is not admitted at all', () => {
     const fields = new RateLimitFields({ name: 'blocked', ratePerSecond: 0, burst: 0 });
     expect(read(fields.policy)).toEqual({ name: 'blocked', params: { q: 0 } });

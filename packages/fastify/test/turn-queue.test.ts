@@ -39,10 +39,10 @@ describe('TurnQueue', () => {
 
   it('lets nobody overtake whoever waits', async () => {
     const { clock, started, arrive } = queue();
-    for (let i = 0; i < 4; i++) arrive(i, 2);
+    for (let i = 0; i < 8; i++) arrive(i, 2);
     clock.nextTurn(() => arrive(99, 0));
     await clock.advance(0);
-    expect(started).toEqual([0, 1, 2, 3, 99]);
+    expect(started).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 99]);
   });
 
   it('knows the wait from how fast it starts them', async () => {
