@@ -47,11 +47,8 @@ export class LinkedContext implements AdmissionOptions {
     this.#links = [];
     this.#links = outers.map((outer) =>
       // Without its deadline, which has its timer; and its signal is not read where reading it costs something.
-      watchAdmission(
-        outer.onDone === undefined ? { signal: outer.signal } : { onDone: outer.onDone },
-        clock,
-        name,
-        (refusal) => this.#over(refusal),
+      watchAdmission(outer.onDone === undefined ? { signal: outer.signal } : outer, clock, name, (refusal) =>
+        this.#over(refusal),
       ),
     );
     // One of the others may have been over already: it has told, but its link did not exist yet.

@@ -103,7 +103,7 @@ export class Retrier {
           return settled.result;
         }
         if ('result' in settled) discard?.(settled.result);
-        const end = (await this.#pauses.pause(waitMs, ctx)) ?? this.#refusalIfLate(ctx);
+        const end = (await this.#pauses.pause(waitMs, ctx)) ?? this.#refusalAtDoor(ctx);
         if (end !== undefined) {
           this.#abandoned++;
           budget.refund();
@@ -146,17 +146,15 @@ export class Retrier {
     });
   }
 
+  /** Why no try may begin, if so: asked before the first one, and again after every wait. */
   #refusalAtDoor(ctx: AdmissionOptions): RejectedError | undefined {
     const { clock, name } = this.#options;
     if (ctx !== NO_ADMISSION_OPTIONS) {
-      const over = refusalAtEntry(ctx, clock, name) ?? this.#refusalIfLate(ctx);
+      const over = refusalAtEntry(ctx, clock, name);
       if (over !== undefined) return over;
+      if (!this.#fits(0, ctx)) return new RejectedError('DEADLINE_EXCEEDED', name);
     }
     return this.#closing ? new RejectedError('SHUTTING_DOWN', name) : undefined;
-  }
-
-  #refusalIfLate(ctx: AdmissionOptions): RejectedError | undefined {
-    return this.#fits(0, ctx) ? undefined : new RejectedError('DEADLINE_EXCEEDED', this.#options.name);
   }
 
   /** Whether a try that begins in `waitMs` has time enough. */

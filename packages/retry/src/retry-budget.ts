@@ -28,8 +28,10 @@ export interface RetryBudgetStats {
   readonly available: number;
   /** Requests that paid in. */
   readonly requests: number;
-  /** Retries paid for, without those that were given back. */
+  /** Retries paid for. */
   readonly retries: number;
+  /** Those of them that were given back, because they were not made. */
+  readonly refunded: number;
   /** Retries that could not be paid for. */
   readonly refused: number;
 }
@@ -55,6 +57,7 @@ export class RetryBudget {
   #filledAt: number;
   #requests = 0;
   #retries = 0;
+  #refunded = 0;
   #refused = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
@@ -95,7 +98,7 @@ export class RetryBudget {
 
   /** Gives back a retry that was taken out and not made. */
   refund(): void {
-    this.#retries--;
+    this.#refunded++;
     this.#saved = Math.min(this.#maxSaved, this.#saved + 1);
   }
 
@@ -106,6 +109,7 @@ export class RetryBudget {
       available: Math.max(0, Math.floor(this.#saved + ROUNDING)),
       requests: this.#requests,
       retries: this.#retries,
+      refunded: this.#refunded,
       refused: this.#refused,
     };
   }

@@ -68,18 +68,20 @@ describe('cancellation of a fetch', () => {
 
   it('is heard through onDone where the context has no signal', async () => {
     const { clock, fetch, seen } = scripted(['hang']);
-    let tell = (_: unknown): void => {};
-    let removed = 0;
-    const onDone = (listener: (reason: unknown) => void): (() => void) => {
-      tell = listener;
-      return () => removed++;
+    /** As a class would have it: its methods need their object. */
+    const ctx = {
+      listeners: new Set<(reason: unknown) => void>(),
+      onDone(listener: (reason: unknown) => void): () => void {
+        this.listeners.add(listener);
+        return () => this.listeners.delete(listener);
+      },
     };
-    const response = fetch(URL_A, {}, { onDone }).catch((error) => error);
+    const response = fetch(URL_A, {}, ctx).catch((error) => error);
     await clock.advance(0);
-    tell('gone');
+    for (const listener of ctx.listeners) listener('gone');
     expect(await response).toMatchObject({ code: 'CANCELLED', cause: 'gone' });
     expect(seen[0]?.init.signal?.aborted).toBe(true);
-    expect(removed).toBe(1);
+    expect(ctx.listeners.size).toBe(0);
   });
 
   it('still reaches the body of the answer', async () => {
@@ -111,6 +113,19 @@ describe('a signal that outlives many calls', () => {
       expect(listeners(signal) + listeners(ctx.signal), `call ${i}`).toBe(0);
     }
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('keeps nothing of a try that failed while the next one is waited for', async () => {
+    for (const step of [503, new Error('down')]) {
+      const { clock, fetch } = scripted([step], { tryTimeoutMs: 500 });
+      const { signal } = new AbortController();
+      const response = fetch(URL_A, { signal });
+      await clock.advance(50);
+      expect(listeners(signal), `${step}: that of the wait`).toBe(1);
+      expect(clock.pendingTimers, `${step}: that of the wait`).toBe(1);
+      await clock.advance(50);
+      await response;
+    }
   });
 
   it('is let go once the body of an answer is gone', async () => {

@@ -17,7 +17,7 @@ describe('RetryBudget', () => {
     expect(drain(budget)).toBe(9);
     budget.recordRequest();
     expect(drain(budget), 'ten times a tenth is one').toBe(1);
-    expect(budget.stats()).toEqual({ available: 0, requests: 100, retries: 13, refused: 3 });
+    expect(budget.stats()).toEqual({ available: 0, requests: 100, retries: 13, refunded: 0, refused: 3 });
   });
 
   it('fills up to the floor with time, and not beyond', () => {
@@ -61,6 +61,12 @@ describe('RetryBudget', () => {
     expect(budget.tryAcquire(), 'the same second is not paid for twice').toBe(false);
     clock.jumpTo(1100);
     expect(budget.tryAcquire()).toBe(true);
+
+    const full = new RetryBudget({ minRetries: 1, windowMs: 100, clock });
+    clock.jumpTo(0);
+    expect(drain(full)).toBe(1);
+    clock.jumpTo(1100);
+    expect(full.tryAcquire(), 'nor the way back').toBe(false);
   });
 
   it('can be closed to retries altogether', () => {

@@ -229,7 +229,21 @@ describe('cancellation', () => {
     expect(clock.pendingTimers).toBe(0);
     expect(at).toHaveLength(1);
     expect(retrying.stats()).toMatchObject({ waiting: 0, active: 0, abandoned: 1 });
-    expect(budget.stats()).toMatchObject({ available: 1, retries: 0 });
+    expect(budget.stats()).toMatchObject({ available: 1, retries: 1, refunded: 1 });
+  });
+
+  it('in the very turn in which the wait ends still comes in time', async () => {
+    for (const end of ['cancel', 'close']) {
+      const { clock, retrying } = setup();
+      const controller = new AbortController();
+      const { fn, at } = failing(clock, new Error('down'));
+      const answer = retrying.execute(fn, { signal: controller.signal }).catch((error) => error);
+      await clock.advance(0);
+      clock.setTimer(() => void (end === 'cancel' ? controller.abort() : retrying.close()), 100);
+      clock.advanceSync(100);
+      expect(await answer).toMatchObject(end === 'cancel' ? { code: 'CANCELLED' } : { message: 'down' });
+      expect(at).toHaveLength(1);
+    }
   });
 
   it('before it begins refuses without a try', async () => {
