@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { WorkerPool } from '../src/index.ts';
@@ -73,5 +74,50 @@ describe('what other pools got wrong', () => {
     await clock.advance(200);
     await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(ran).toBe(false);
+  });
+
+  it('fastq, tinypool: a job keeps the async context it was submitted in, however long it waits', async () => {
+    const pool = new WorkerPool({ workers: 1 });
+    const storage = new AsyncLocalStorage<number>();
+    const jobs = [1, 2, 3].map((n) => storage.run(n, () => pool.submit(async () => storage.getStore())));
+    expect(await Promise.all(jobs)).toEqual([1, 2, 3]);
+  });
+
+  it('p-queue: a worker is not free because the caller of its job stopped waiting', async () => {
+    const clock = new VirtualClock();
+    const pool = new WorkerPool({ workers: 1, clock });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const slow = (): Promise<void> => new Promise((resolve) => void clock.setTimer(resolve, 100));
+    const first = pool.submit(slow, { signal });
+    let started = false;
+    const second = pool.submit(() => {
+      started = true;
+    });
+    controller.abort();
+    await clock.advance(99);
+    expect([started, pool.stats().running]).toEqual([false, 1]);
+    await clock.advance(1);
+    await Promise.all([first, second]);
+    expect(started).toBe(true);
+  });
+
+  it('piscina: the signal that the queue is full looks at the queue', async () => {
+    const pool = new WorkerPool({ workers: 2, maxQueue: 1 });
+    const told: boolean[] = [];
+    pool.onSaturation((saturated) => told.push(saturated));
+    for (let i = 0; i < 2; i++) void pool.submit(never);
+    expect(told, 'all workers are busy').toEqual([]);
+    void pool.submit(never);
+    expect(told, 'nobody else may wait').toEqual([true]);
+  });
+
+  it('effect: what is shed is told, and nothing else is lost', async () => {
+    const pool = new WorkerPool({ workers: 1, maxQueue: 1, autoStart: false });
+    const shed = pool.submit(() => 'low', { priority: 0 });
+    const kept = pool.submit(() => 'high', { priority: 1 });
+    await expect(shed).rejects.toMatchObject({ code: 'SHED' });
+    pool.start();
+    await expect(kept).resolves.toBe('high');
   });
 });
