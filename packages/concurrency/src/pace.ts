@@ -1,7 +1,7 @@
 import { ServiceTime } from '@bp/bounded-queue';
 
-/** The fewest gaps the mean gap follows: calls that began together end together. */
-const MIN_GAPS = 32;
+/** So many of the last gaps count. */
+const GAPS = 32;
 
 /**
  * What a limiter has measured of its work, and what follows for whoever has to wait. Two things bound how fast a line
@@ -58,18 +58,18 @@ export class Pace {
   }
 
   /** Somebody who weighs `weight` and has waited since `since`, if that is known, was started. */
-  lineMoved(now: number, weight: number, since: number | undefined, limit: number): void {
+  lineMoved(now: number, weight: number, since: number | undefined): void {
     this.started(now);
     if (since !== undefined) this.#wait.record(now - since);
-    if (now !== this.#lastMove) this.#measureGap(now, limit);
+    if (now !== this.#lastMove) this.#measureGap(now);
     this.#moved += weight;
   }
 
   /** Permits that were handed on at the same moment share the gap to the next one. */
-  #measureGap(now: number, limit: number): void {
+  #measureGap(now: number): void {
     if (this.#moved > 0) {
-      this.#gaps = Math.min(this.#gaps + this.#moved, Math.max(MIN_GAPS, limit));
-      this.#looks = Math.min(this.#looks + 1, MIN_GAPS);
+      this.#gaps = Math.min(this.#gaps + this.#moved, GAPS);
+      this.#looks = Math.min(this.#looks + 1, GAPS);
       const share = Math.min(1, this.#moved / this.#gaps);
       const differenceMs = (now - this.#lastMove) / this.#moved - this.#gapMs;
       this.#gapMs += differenceMs * share;

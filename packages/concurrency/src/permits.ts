@@ -218,7 +218,7 @@ export class Permits {
     } else {
       this.#running++;
       this.active += next.weight;
-      this.pace.lineMoved(now, next.weight, next.since, this.limit);
+      this.pace.lineMoved(now, next.weight, next.since);
       next.settle(now);
     }
     this.#handOnSoon();

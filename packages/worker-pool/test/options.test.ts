@@ -8,6 +8,7 @@ describe('options that make no sense', () => {
     [{ workers: 1, maxQueue: -1 }, /maxQueue must be an integer of at least 0, got -1/],
     [{ workers: 1, maxWaitMs: -5 }, /maxWaitMs must be a finite number above 0, got -5/],
     [{ workers: 1, autoStart: 'yes' as never }, /autoStart must be a boolean, got "yes"/],
+    [{ workers: 1, loopBudget: 5 as never }, /loopBudget.allows must be a function/],
     [{ workers: 1, name: '' }, /name/],
     [{ workers: 1, clock: {} as never }, /clock/],
     [undefined as never, /options must be an object/],

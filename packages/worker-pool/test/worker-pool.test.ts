@@ -1,4 +1,4 @@
-import { isRejected } from '@bp/core';
+import { isRejected, LoopBudget, systemClock } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { WorkerPool, type WorkerPoolOptions } from '../src/index.ts';
@@ -128,6 +128,63 @@ describe('WorkerPool', () => {
     await clock.advance(1);
     expect(drained).toBe(true);
     await expect(pool.submit(() => 1)).resolves.toBe(1);
+  });
+
+  it('has told the last caller when it says that it is idle', async () => {
+    const { clock, pool, sleep } = setup();
+    const heard: string[] = [];
+    void pool.submit(() => sleep(10)).then(() => heard.push('job'));
+    void pool.drain().then(() => heard.push('idle'));
+    await clock.advance(10);
+    expect(heard).toEqual(['job', 'idle']);
+  });
+
+  it('remembers nothing of what has ended', async () => {
+    const { pool } = setup();
+    const ended: WeakRef<object>[] = [];
+    const run = async (): Promise<void> => {
+      const job = pool.submit(() => 'done');
+      const failing = pool.submit(() => Promise.reject(new Error('own')));
+      const item = (): void => {};
+      await Promise.allSettled([job, failing, pool.consume([1], item)]);
+      ended.push(new WeakRef(job), new WeakRef(failing), new WeakRef(item));
+    };
+    await run();
+    await new Promise<void>((resolve) => systemClock.nextTurn(resolve));
+    (globalThis as unknown as { gc: () => void }).gc();
+    expect(ended.map((ref) => ref.deref())).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('follows the budget it was given', async () => {
+    const clock = new VirtualClock();
+    const pool = new WorkerPool({ workers: 10, clock, loopBudget: new LoopBudget(clock, 10) });
+    let started = 0;
+    for (let i = 0; i < 20; i++) {
+      void pool.submit(() => {
+        started++;
+        clock.jumpTo(clock.now() + 2);
+      });
+    }
+    expect(started).toBe(5);
+    await clock.advance(0);
+    expect(started).toBe(20);
+  });
+
+  it('tells how long jobs run and wait', async () => {
+    const { clock, pool, submit } = setup({ workers: 1 });
+    void submit('a', 40);
+    void submit('b', 40);
+    await clock.advance(80);
+    expect(pool.stats()).toMatchObject({ serviceMs: 40, waitMs: 40 });
+  });
+
+  it('has aborted its signal also for who asks only after it gave up', async () => {
+    const { clock, pool, submit } = setup();
+    void submit('runs', 1000);
+    await Promise.all([pool.close({ deadline: 10 }), clock.advance(10)]);
+    expect(pool.signal.aborted).toBe(true);
+    expect(pool.signal.reason).toMatchObject({ code: 'SHUTTING_DOWN' });
+    await clock.advance(1000);
   });
 
   it('closes gracefully: what was accepted is done, also if it was stopped', async () => {
