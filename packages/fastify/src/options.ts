@@ -5,7 +5,6 @@ import {
   checkClock,
   checkFunction,
   checkInteger,
-  checkName,
   checkOptions,
   systemClock,
 } from '@bp/core';
@@ -57,8 +56,6 @@ export interface BackpressureOptions {
   readonly maxUnreadBodyBytes?: number | undefined;
   /** Where metrics go. Default: nowhere. */
   readonly metrics?: MetricsOptions | undefined;
-  /** What the server is called in refusals (1 to 100 characters). Default: `backpressure`. */
-  readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
   /** Where chance comes from: numbers from 0 to below 1. Default: `Math.random`. */
@@ -78,7 +75,6 @@ export interface ResolvedBackpressureOptions {
   readonly jitter: number;
   readonly maxUnreadBodyBytes: number;
   readonly metrics: MetricsOptions;
-  readonly name: string;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -110,7 +106,6 @@ export function resolveOptions(options: BackpressureOptions): ResolvedBackpressu
       0,
     ),
     metrics: checkOptions(metrics),
-    name: checkName('name', options.name ?? 'backpressure'),
     clock: checkClock('clock', options.clock ?? systemClock),
     random: checkFunction('random', options.random ?? Math.random),
   };

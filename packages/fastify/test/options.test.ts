@@ -8,7 +8,6 @@ import { build } from './harness.ts';
 
 describe('options', () => {
   it.each<[unknown, string]>([
-    [{ name: '' }, 'name must be a string of 1 to 100 characters'],
     [{ clock: {} }, 'clock must be a Clock'],
     [{ random: 0.5 }, 'random must be a function'],
     [{ jitter: 1.5 }, 'jitter must be a number from 0 to 1, got 1.5'],
@@ -91,7 +90,6 @@ describe('options', () => {
   it('have documented defaults', () => {
     const { load, deadline, ...rest } = resolveOptions({ load: {}, deadline: {} });
     expect(rest).toMatchObject({
-      name: 'backpressure',
       jitter: 0.2,
       maxUnreadBodyBytes: 65_536,
       mapErrors: true,
