@@ -76,7 +76,7 @@ describe('what other pools got wrong', () => {
     expect(ran).toBe(false);
   });
 
-  it('fastq, tinypool: a job keeps the async context it was submitted in, however long it waits', async () => {
+  it('fastq: a job keeps the async context it was submitted in, however long it waits', async () => {
     const pool = new WorkerPool({ workers: 1 });
     const storage = new AsyncLocalStorage<number>();
     const jobs = [1, 2, 3].map((n) => storage.run(n, () => pool.submit(async () => storage.getStore())));
