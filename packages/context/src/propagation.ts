@@ -30,12 +30,12 @@ const GRPC_UNITS_MS: Readonly<Record<string, number>> = {
 
 /** The milliseconds that `x-request-timeout-ms` says: 1 to 10 digits and nothing else; undefined for anything else. */
 export function parseTimeoutMs(value: string): number | undefined {
-  return value.length <= 10 && /^\d+$/.test(value) ? Number(value) : undefined;
+  return /^\d{1,10}$/.test(value) ? Number(value) : undefined;
 }
 
 /** The milliseconds that `grpc-timeout` says: 1 to 8 digits and one of H, M, S, m, u, n; undefined for anything else. */
 export function parseGrpcTimeoutMs(value: string): number | undefined {
-  if (value.length > 9 || !/^\d{1,8}[HMSmun]$/.test(value)) return undefined;
+  if (!/^\d{1,8}[HMSmun]$/.test(value)) return undefined;
   return Number(value.slice(0, -1)) * (GRPC_UNITS_MS[value.slice(-1)] as number);
 }
 

@@ -165,7 +165,6 @@ export class RequestContext implements AdmissionOptions, Disposable {
    * cancelled, and whoever asks or comes later finds this context cancelled too.
    */
   end(): void {
-    if (this.#ended) return;
     this.#ended = true;
     const children = this.#watch?.end() ?? [];
     this.#watch = undefined;
@@ -227,7 +226,7 @@ export class RequestContext implements AdmissionOptions, Disposable {
     const timer =
       this.deadline === undefined || this.deadline === parent?.deadline
         ? undefined
-        : atDeadline(this.#clock, this.deadline, () => finish(this.#expired()));
+        : atDeadline(this.#clock, this.deadline, () => finish(this.doneReason as ContextDoneError));
     return () => {
       leave?.();
       outer?.removeEventListener('abort', onAbort);
@@ -236,7 +235,6 @@ export class RequestContext implements AdmissionOptions, Disposable {
   }
 
   #finish(reason: ContextDoneError): void {
-    if (this.#ended) return;
     this.#reason ??= reason;
     this.#watch?.finish(this.#reason);
   }

@@ -1,22 +1,71 @@
-import { describe, expect, it } from 'vitest';
-import { currentContext, runWithContext, tryCurrentContext } from '../src/async-local/index.ts';
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
+import { bindContext, currentContext, runWithContext, tryCurrentContext } from '../src/async-local/index.ts';
 import { RequestContext } from '../src/index.ts';
 
 describe('the current context', () => {
   it('is there for all that is awaited within, and nowhere else', async () => {
-    const one = new RequestContext();
-    const other = new RequestContext();
+    const contexts = [new RequestContext(), new RequestContext()];
     const seen = await Promise.all(
-      [one, other].map((ctx) =>
+      contexts.map((ctx) =>
         runWithContext(ctx, async () => {
           await Promise.resolve();
+          await new Promise((resolve) => setImmediate(resolve));
           return currentContext();
         }),
       ),
     );
-    expect(seen).toEqual([one, other]);
-    expect(seen[0]).toBe(one);
+    expect(seen[0]).toBe(contexts[0]);
+    expect(seen[1]).toBe(contexts[1]);
     expect(tryCurrentContext()).toBeUndefined();
-    expect(() => currentContext()).toThrow('runWithContext()');
+    expect(() => currentContext()).toThrow('there is no current context: call it within runWithContext()');
+  });
+
+  it('can be narrowed within, and is the outer one again after', () => {
+    const outer = new RequestContext();
+    const child = outer.child({ timeoutMs: 5 });
+    const result = runWithContext(outer, () => {
+      expect(runWithContext(child, currentContext)).toBe(child);
+      expect(currentContext()).toBe(outer);
+      return 'result';
+    });
+    expect(result).toBe('result');
+    expectTypeOf(result).toEqualTypeOf<string>();
+  });
+
+  it('is the same for every copy of the package', async () => {
+    vi.resetModules();
+    const copy = await import('../src/async-local/index.ts');
+    expect(copy.currentContext).not.toBe(currentContext);
+    const ctx = new RequestContext();
+    expect(runWithContext(ctx, copy.currentContext)).toBe(ctx);
+  });
+});
+
+describe('bindContext', () => {
+  it('keeps the context for what somebody else starts later', () => {
+    const clock = new VirtualClock();
+    const [one, other] = [new RequestContext({ clock }), new RequestContext({ clock })];
+    const waiting = runWithContext(one, () =>
+      bindContext((a: number, b: number) => [currentContext(), a + b]),
+    );
+    const [seen, sum] = runWithContext(other, () => waiting(1, 2));
+    expect(seen).toBe(one);
+    expect(sum).toBe(3);
+    expect(tryCurrentContext()).toBeUndefined();
+  });
+
+  it('keeps that there was none', () => {
+    const bound = bindContext(tryCurrentContext);
+    expect(runWithContext(new RequestContext(), bound)).toBeUndefined();
+  });
+
+  it('is what a listener needs that a shared timer calls', () => {
+    const clock = new VirtualClock();
+    const seen: unknown[] = [];
+    const ctx = new RequestContext({ timeoutMs: 10, clock });
+    runWithContext(ctx, () => ctx.onDone(bindContext(() => seen.push(currentContext()))));
+    runWithContext(new RequestContext(), () => clock.advanceSync(10));
+    expect(seen[0]).toBe(ctx);
   });
 });

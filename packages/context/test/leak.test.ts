@@ -1,47 +1,99 @@
+import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
-import { RequestContext } from '../src/index.ts';
+import { RequestContext, timeout } from '../src/index.ts';
+import { listenersOn } from './signals.ts';
 
-const CONTEXTS = 1_000_000;
-const MEBIBYTE = 2 ** 20;
+const MANY = 1_000_000;
+const SOME = 60_000;
+// The smallest object is 12 bytes, and something has to point to it.
+const NOTHING = 8;
 
-/** Bytes of heap that a million contexts leave behind under one long-lived parent. */
-function leftBehind(create: () => RequestContext): number {
+/** Bytes of heap that `count` uses of something leave behind, each. */
+async function bytesLeft(count: number, use: () => unknown): Promise<number> {
   const collect = (globalThis as { gc?: () => void }).gc;
   if (collect === undefined) throw new Error('run with --expose-gc');
-  const { memoryUsage } = (globalThis as unknown as { process: { memoryUsage(): { heapUsed: number } } })
-    .process;
-  for (let i = 0; i < 1000; i++) create().end();
+  for (let i = 0; i < 2000; i++) await use();
   collect();
-  const before = memoryUsage().heapUsed;
-  for (let i = 0; i < CONTEXTS; i++) {
-    const ctx = create();
-    ctx.onDone(() => {});
-    ctx.end();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < count; i++) {
+    const used = use();
+    if (used instanceof Promise) await used;
   }
   collect();
-  return memoryUsage().heapUsed - before;
+  return (process.memoryUsage().heapUsed - before) / count;
 }
 
 describe('a million contexts', () => {
-  it('leave nothing on a signal that outlives them', () => {
+  it('leave nothing on a signal that outlives them', async () => {
     const { signal } = new AbortController();
-    let listeners = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      listeners++;
-      add(...args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      listeners--;
-      remove(...args);
-    };
-    expect(leftBehind(() => new RequestContext({ signal, timeoutMs: 60_000 }))).toBeLessThan(8 * MEBIBYTE);
-    expect(listeners).toBe(0);
-  });
+    const left = await bytesLeft(MANY, () => {
+      const ctx = new RequestContext({ signal, timeoutMs: 60_000 });
+      ctx.onDone(() => {});
+      ctx.end();
+    });
+    expect(left).toBeLessThan(NOTHING);
+    expect(listenersOn(signal)).toBe(0);
+  }, 30_000);
 
-  it('leave nothing on a parent that outlives them', () => {
-    const parent = new RequestContext();
-    expect(leftBehind(() => parent.child({ timeoutMs: 60_000 }))).toBeLessThan(8 * MEBIBYTE);
+  it('leave nothing on a parent that outlives them', async () => {
+    const clock = new VirtualClock();
+    const parent = new RequestContext({ timeoutMs: 1e6, clock });
+    const left = await bytesLeft(MANY, () => {
+      const child = parent.child({ timeoutMs: 60_000 });
+      child.onDone(() => {});
+      child.end();
+    });
+    expect(left).toBeLessThan(NOTHING);
+    expect(clock.pendingTimers).toBe(0);
+  }, 30_000);
+});
+
+describe('nothing is left on a signal and a parent that live long by a context', () => {
+  const clock = new VirtualClock();
+  const { signal } = new AbortController();
+  const parent = new RequestContext({ clock });
+  const policy = timeout({ timeoutMs: 50, clock });
+  const create = (): RequestContext => parent.child({ timeoutMs: 50, signal });
+
+  it.each<[string, () => unknown]>([
+    [
+      'whose signal was read',
+      () => {
+        const ctx = create();
+        ctx.signal.addEventListener('abort', () => {});
+        ctx.end();
+      },
+    ],
+    [
+      'that was cancelled and never ended',
+      () => {
+        const ctx = create();
+        ctx.onDone(() => {});
+        ctx.cancel('caller-gone');
+      },
+    ],
+    [
+      'whose deadline passed, and that never ended',
+      () => {
+        const { signal: own } = create();
+        clock.advanceSync(50);
+        if (!own.aborted) throw new Error('is not over');
+      },
+    ],
+    [
+      'that nobody waits for any more, and that never ended',
+      () =>
+        create()
+          .child()
+          .onDone(() => {})(),
+    ],
+    ['that nobody ever asked', () => create().child().with({ description: 'key' }, {}).detached()],
+    ['that a race was run on', () => create().race(Promise.resolve())],
+    ['of a call with a timeout', () => policy.execute((ctx: RequestContext) => ctx.signal, parent)],
+    ['of a call with a timeout and a plain signal', () => policy.execute(() => {}, { signal })],
+  ])('%s', async (_name, use) => {
+    expect(await bytesLeft(SOME, use)).toBeLessThan(NOTHING);
+    expect(listenersOn(signal)).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
   });
 });

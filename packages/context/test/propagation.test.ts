@@ -63,6 +63,67 @@ describe('what comes in', () => {
     expect(readContextOptions({ 'x-request-priority': '9' }, { maxTimeoutMs: 1 }).priority).toBeUndefined();
   });
 
+  it('is read from a Map and from a record that has a header called get', () => {
+    const limits = { maxTimeoutMs: 1000 };
+    expect(readContextOptions(new Map([['grpc-timeout', '2S']]), limits).timeoutMs).toBe(1000);
+    expect(readContextOptions(new Map([['grpc-timeout', '20m']]), limits).timeoutMs).toBe(20);
+    expect(readContextOptions({ get: 'x', 'x-request-timeout-ms': '7' }, limits).timeoutMs).toBe(7);
+  });
+
+  it('takes x-request-timeout-ms before grpc-timeout, and the latter if the former says nothing', () => {
+    const limits = { maxTimeoutMs: 1000 };
+    const both = (plain: string) => ({ 'x-request-timeout-ms': plain, 'grpc-timeout': '30m' });
+    expect(readContextOptions(both('20'), limits).timeoutMs).toBe(20);
+    expect(readContextOptions(both('soon'), limits).timeoutMs).toBe(30);
+  });
+
+  it('counts for nothing when it comes twice, as frameworks hand it over', () => {
+    const twice = new Headers([
+      ['x-request-timeout-ms', '5'],
+      ['x-request-timeout-ms', '7'],
+    ]);
+    expect(readContextOptions(twice, { maxTimeoutMs: 100 }).timeoutMs).toBe(100);
+  });
+
+  it.each<[string, object]>([
+    ['maxTimeoutMs must be a finite number above 0, got 0', { maxTimeoutMs: 0 }],
+    ['maxTimeoutMs must be a finite number above 0, got undefined', {}],
+    ['defaultTimeoutMs must be a finite number above 0', { maxTimeoutMs: 1, defaultTimeoutMs: -1 }],
+    ['defaultTimeoutMs must be at most maxTimeoutMs = 5, got 6', { maxTimeoutMs: 5, defaultTimeoutMs: 6 }],
+    ['maxPriority must be a finite number, got NaN', { maxTimeoutMs: 5, maxPriority: Number.NaN }],
+  ])('needs limits that make sense: %s', (message, limits) => {
+    expect(() => readContextOptions({}, limits as { maxTimeoutMs: number })).toThrow(message);
+  });
+
+  it('never throws because of what a header says, and never gives more than the limits', () => {
+    const value = fc.oneof(fc.string(), fc.stringMatching(/^-?[0-9]{1,12}[HMSmun]?$/));
+    const headers = fc.dictionary(
+      fc.constantFrom(
+        'x-request-timeout-ms',
+        'grpc-timeout',
+        'x-request-priority',
+        'x-request-attempt',
+        'get',
+      ),
+      fc.oneof(value, fc.array(value)),
+    );
+    fc.assert(
+      fc.property(headers, (given) => {
+        const { timeoutMs, priority } = readContextOptions(given, {
+          maxTimeoutMs: 500,
+          defaultTimeoutMs: 100,
+          maxPriority: 3,
+        });
+        expect(timeoutMs).toBeGreaterThanOrEqual(0);
+        expect(timeoutMs).toBeLessThanOrEqual(500);
+        expect(priority).toBeLessThanOrEqual(3);
+        expect(new RequestContext({ timeoutMs, priority }).remainingMs()).toBeLessThanOrEqual(500);
+        const attempt = readAttempt(given);
+        expect(Number.isInteger(attempt) && attempt >= 1 && attempt <= 999).toBe(true);
+      }),
+    );
+  });
+
   it('is not looked for on the prototype', () => {
     const headers = Object.create({ 'x-request-timeout-ms': '1' }) as Record<string, string>;
     expect(readContextOptions(headers, { maxTimeoutMs: 100 })).toEqual({ timeoutMs: 100 });
@@ -70,7 +131,10 @@ describe('what comes in', () => {
 
   it('says which try it is', () => {
     expect(readAttempt({ 'x-request-attempt': '3' })).toBe(3);
-    expect(readAttempt({ 'x-request-attempt': '0' })).toBe(1);
+    for (const value of ['0', '-1', '01', '1000', '2.5', 'x', ' 2']) {
+      expect(readAttempt({ 'x-request-attempt': value })).toBe(1);
+    }
+    expect(readAttempt(new Headers({ 'X-Request-Attempt': '999' }))).toBe(999);
     expect(readAttempt({})).toBe(1);
   });
 });
@@ -79,17 +143,37 @@ describe('what goes out', () => {
   it('is what remains less the margin, never below 0, and comes in as less than went out', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 0, max: 100_000 }),
-        fc.integer({ min: 0, max: 500 }),
-        (timeoutMs, marginMs) => {
+        fc.double({ min: 0, max: 1e11, noNaN: true }),
+        fc.double({ min: 0, max: 500, noNaN: true }),
+        fc.boolean(),
+        (timeoutMs, marginMs, grpc) => {
           const clock = new VirtualClock();
           const ctx = new RequestContext({ timeoutMs, clock });
-          const headers = contextHeaders(ctx, { marginMs });
-          const next = readContextOptions(headers, { maxTimeoutMs: 1_000_000 });
-          expect(next.timeoutMs).toBe(Math.max(0, timeoutMs - marginMs));
+          const headers = contextHeaders(ctx, { marginMs, grpc });
+          expect(Object.keys(headers)).toEqual([grpc ? 'grpc-timeout' : 'x-request-timeout-ms']);
+          const sent = readContextOptions(headers, {
+            maxTimeoutMs: Number.MAX_SAFE_INTEGER,
+            defaultTimeoutMs: 1e12,
+          });
+          const most = Math.max(0, timeoutMs - marginMs);
+          const rounding = grpc && most > 99_999_999 ? 1000 : 1;
+          expect(sent.timeoutMs).toBeLessThanOrEqual(most);
+          expect(sent.timeoutMs).toBeGreaterThanOrEqual(
+            Math.min(Math.floor(most), 9_999_999_999) - rounding + 1,
+          );
         },
       ),
     );
+  });
+
+  it('keeps 10 ms back unless told otherwise, and shrinks as time goes by', async () => {
+    const clock = new VirtualClock();
+    const ctx = new RequestContext({ timeoutMs: 200, clock });
+    expect(contextHeaders(ctx)).toEqual({ 'x-request-timeout-ms': '190' });
+    await clock.advance(50.5);
+    expect(contextHeaders(ctx, { marginMs: 0 })).toEqual({ 'x-request-timeout-ms': '149' });
+    await clock.advance(500);
+    expect(contextHeaders(ctx)).toEqual({ 'x-request-timeout-ms': '0' });
   });
 
   it('carries priority and attempt, and no deadline where there is none', () => {
@@ -98,5 +182,36 @@ describe('what goes out', () => {
       'x-request-priority': '4',
       'x-request-attempt': '2',
     });
+    expect(contextHeaders(new RequestContext())).toEqual({});
+  });
+
+  it.each([
+    [0.9, undefined],
+    [1.9, '1'],
+    [-0.2, '-1'],
+    [-3, '-3'],
+    [1e9, '999999'],
+    [-1e9, '-999999'],
+  ])(
+    'a priority of %d goes out as %s: it never grows, and the next service can read it',
+    (priority, sent) => {
+      const headers = contextHeaders(new RequestContext({ priority }));
+      expect(headers['x-request-priority']).toBe(sent);
+      const read = readContextOptions(headers, { maxTimeoutMs: 1, maxPriority: 1e9 }).priority;
+      expect(read).toBe(Number(sent ?? 0));
+    },
+  );
+
+  it('counts tries as far as the next service can read', () => {
+    const headers = contextHeaders(new RequestContext(), { attempt: 5000 });
+    expect(readAttempt(headers)).toBe(999);
+  });
+
+  it.each<[string, object]>([
+    ['marginMs must be a finite number of at least 0', { marginMs: -1 }],
+    ['attempt must be an integer of at least 1', { attempt: 0 }],
+    ['options must be an object', null as unknown as object],
+  ])('needs options that make sense: %s', (message, options) => {
+    expect(() => contextHeaders(new RequestContext(), options)).toThrow(message);
   });
 });

@@ -2,7 +2,7 @@ import { VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DoneKind, RequestContext } from '../src/index.ts';
-import { type CountedController, countedController } from './signals.ts';
+import { listenersOn } from './signals.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 const kinds = ['cancelled', 'caller-gone', 'shed', 'shutdown'] as const;
@@ -12,7 +12,7 @@ interface Model {
   readonly ctx: RequestContext;
   readonly parent: Model | undefined;
   readonly deadline: number;
-  readonly outer: CountedController | undefined;
+  readonly outer: AbortController | undefined;
   over: DoneKind | undefined;
   ended: boolean;
   wantsSignal: boolean;
@@ -27,11 +27,11 @@ interface Listener {
 
 class World {
   readonly clock = new VirtualClock();
-  readonly outers = [countedController(), countedController()];
+  readonly outers = [new AbortController(), new AbortController()];
   readonly models: Model[] = [];
   readonly listeners: Listener[] = [];
 
-  add(parent: Model | undefined, timeoutMs: number | undefined, outer: CountedController | undefined): void {
+  add(parent: Model | undefined, timeoutMs: number | undefined, outer: AbortController | undefined): void {
     const { clock } = this;
     const options = { timeoutMs, signal: outer?.signal };
     const ctx = parent === undefined ? new RequestContext({ ...options, clock }) : parent.ctx.child(options);
@@ -79,8 +79,8 @@ class World {
     this.finish(model, 'cancelled');
   }
 
-  abort(outer: CountedController): void {
-    outer.controller.abort();
+  abort(outer: AbortController): void {
+    outer.abort();
     for (const model of this.models) if (model.outer === outer) this.finish(model, 'cancelled');
   }
 
@@ -108,7 +108,7 @@ class World {
       if (model.outer !== undefined) wantedOf.set(model.outer, (wantedOf.get(model.outer) as number) + 1);
     }
     for (const [outer, count] of wantedOf)
-      expect(outer.listeners, 'listeners on an outer signal').toBe(count);
+      expect(listenersOn(outer.signal), 'listeners on an outer signal').toBe(count);
     if (wanted === 0) expect(this.clock.pendingTimers, 'timers when nobody waits').toBe(0);
     else expect(this.clock.pendingTimers).toBeLessThanOrEqual(1);
   }
@@ -171,7 +171,7 @@ describe('a tree of contexts', () => {
         for (const model of [...world.models].reverse()) world.end(model);
         world.check();
         expect(world.clock.pendingTimers).toBe(0);
-        for (const outer of world.outers) expect(outer.listeners).toBe(0);
+        for (const outer of world.outers) expect(listenersOn(outer.signal)).toBe(0);
       }),
       { numRuns: 1000 },
     );

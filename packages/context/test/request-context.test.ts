@@ -54,6 +54,23 @@ describe('time', () => {
     expect(() => asked.throwIfDone()).toThrow(ContextDoneError);
   });
 
+  it('says whose deadline it was', () => {
+    const clock = new VirtualClock();
+    const parent = new RequestContext({ timeoutMs: 20, name: 'request', clock });
+    const [short, long] = [10, 50].map((timeoutMs) => parent.child({ timeoutMs, name: 'query' }));
+    const told: string[] = [];
+    for (const child of [short, long]) child?.onDone(({ limiter }) => told.push(limiter));
+    clock.advanceSync(20);
+    expect(told).toEqual(['query', 'request']);
+    expect(long?.doneReason).toBe(parent.doneReason);
+    const asked = new RequestContext({ timeoutMs: 5, name: 'request', clock }).child({
+      timeoutMs: 50,
+      name: 'query',
+    });
+    clock.advanceSync(5);
+    expect(asked.doneReason?.limiter).toBe('request');
+  });
+
   it('is over for whoever asks before the timer could tell, and cannot be cancelled any more', () => {
     const clock = new VirtualClock();
     const ctx = new RequestContext({ timeoutMs: 10, clock });
@@ -63,8 +80,10 @@ describe('time', () => {
     expect(ctx.reason).toBe('deadline');
     ctx.cancel('shed');
     expect(told, 'the timer tells').toEqual([]);
+    const asked = ctx.doneReason;
     clock.advanceSync(0);
     expect(told).toEqual(['deadline']);
+    expect(ctx.doneReason, 'one reason for all').toBe(asked);
   });
 });
 
@@ -155,6 +174,25 @@ describe('cancelling', () => {
     const late = new RequestContext({ signal: controller.signal });
     expect([late.reason, late.signal.aborted]).toEqual(['cancelled', true]);
     expect(new RequestContext().child({ signal: controller.signal }).reason).toBe('cancelled');
+  });
+
+  it('has one reason, whoever asks in between and however many there are', () => {
+    const outer = new AbortController();
+    const ctx = new RequestContext({ signal: outer.signal });
+    let asked: unknown;
+    outer.signal.addEventListener('abort', () => {
+      asked = ctx.doneReason;
+    });
+    let told: unknown;
+    ctx.onDone((reason) => {
+      told = reason;
+    });
+    outer.abort();
+    expect(told).toBe(asked);
+    const parent = new RequestContext();
+    const child = parent.child({ signal: outer.signal });
+    parent.cancel('shed');
+    expect(child.doneReason, 'that of the parent first').toBe(parent.doneReason);
   });
 
   it.each<[string, unknown, DoneKind]>([

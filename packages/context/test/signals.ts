@@ -1,28 +1,4 @@
-/** An AbortController whose signal counts the listeners it has. */
-export interface CountedController {
-  readonly controller: AbortController;
-  readonly signal: AbortSignal;
-  readonly listeners: number;
-}
+import { getEventListeners } from 'node:events';
 
-export function countedController(): CountedController {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const { addEventListener, removeEventListener } = signal;
-  let listeners = 0;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, args);
-  };
-  return {
-    controller,
-    signal,
-    get listeners() {
-      return listeners;
-    },
-  };
-}
+/** How many listen to `signal`. */
+export const listenersOn = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;

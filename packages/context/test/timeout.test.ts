@@ -1,39 +1,194 @@
-import { compose } from '@bp/core';
+import { type AdmissionOptions, compose, type Policy, RejectedError, watchAdmission } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
-import { describe, expect, it } from 'vitest';
-import { RequestContext, timeout } from '../src/index.ts';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
+import { ContextDoneError, contextKey, RequestContext, timeout } from '../src/index.ts';
+import { listenersOn } from './signals.ts';
+
+/** What a call comes to, for tests that move the clock before they look. */
+const outcome = (call: Promise<unknown>): Promise<PromiseSettledResult<unknown>> =>
+  Promise.allSettled([call]).then(([result]) => result as PromiseSettledResult<unknown>);
+
+const never = (): Promise<never> => new Promise(() => {});
 
 describe('timeout', () => {
   it('answers at the deadline, and tells the work through its context', async () => {
     const clock = new VirtualClock();
-    const policy = compose(timeout({ timeoutMs: 50, clock }));
-    let aborted: boolean | undefined;
-    const call = policy.execute(async (ctx: RequestContext) => {
-      await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));
-      aborted = true;
-    }, new RequestContext({ clock }));
-    call.catch(() => {});
-    await clock.advance(50);
-    await expect(call).rejects.toMatchObject({ kind: 'deadline' });
-    expect(aborted).toBe(true);
+    const policy = timeout({ timeoutMs: 50, name: 'payment', clock });
+    let aborted: unknown;
+    const call = outcome(
+      policy.execute((ctx: RequestContext) => {
+        ctx.signal.addEventListener('abort', () => {
+          aborted = ctx.signal.reason;
+        });
+        return never();
+      }, new RequestContext({ clock })),
+    );
+    await clock.advance(49);
+    expect(aborted).toBeUndefined();
+    await clock.advance(1);
+    const reason = { kind: 'deadline', code: 'DEADLINE_EXCEEDED', limiter: 'payment', workBegan: true };
+    expect(await call).toMatchObject({ status: 'rejected', reason });
+    expect(aborted).toMatchObject(reason);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('keeps the earlier deadline, and passes results and errors untouched', async () => {
+  it('passes results and errors untouched, and leaves nothing behind', async () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
-    const ctx = { deadline: 20, priority: 7 };
-    await policy.execute((inner) => expect(inner).toMatchObject(ctx), ctx);
-    await expect(
-      policy.execute(() => {
-        throw new Error('own');
-      }),
-    ).rejects.toThrow('own');
-    await clock.advance(30);
-    await expect(policy.execute(() => 1, ctx)).rejects.toMatchObject({
+    const result = {};
+    await expect(policy.execute(() => result)).resolves.toBe(result);
+    const own = new Error('own');
+    await expect(policy.execute(() => Promise.reject(own))).rejects.toBe(own);
+    const throwing = (): never => {
+      throw own;
+    };
+    await expect(policy.execute(throwing)).rejects.toBe(own);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('keeps an earlier deadline and what else the caller said', async () => {
+    const clock = new VirtualClock();
+    const policy = timeout({ timeoutMs: 50, clock });
+    const ctx = { deadline: 20, priority: 7, cost: 3 };
+    await policy.execute((inner: AdmissionOptions) => expect(inner).toMatchObject(ctx), ctx);
+    const user = contextKey<string>('user');
+    const caller = new RequestContext({ timeoutMs: 1000, priority: 2, clock }).with(user, 'ada');
+    await policy.execute((inner: RequestContext) => {
+      expect(inner).toMatchObject({ deadline: 50, priority: 2 });
+      expect(inner.get(user)).toBe('ada');
+    }, caller);
+  });
+
+  it('does not begin what is over, and says so in its own name', async () => {
+    const clock = new VirtualClock(100);
+    const policy = timeout({ timeoutMs: 50, clock });
+    const ctx = new RequestContext({ clock });
+    ctx.cancel('shed');
+    const work = vi.fn();
+    await expect(policy.execute(work, { deadline: 100 })).rejects.toMatchObject({
       code: 'DEADLINE_EXCEEDED',
       limiter: 'timeout',
+      workBegan: false,
     });
+    await expect(policy.execute(work, ctx)).rejects.toMatchObject({ code: 'SHED', limiter: 'timeout' });
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  it('ends the context with the call: what goes on in the background is over', async () => {
+    const clock = new VirtualClock();
+    const policy = timeout({ timeoutMs: 50, clock });
+    let inner: RequestContext | undefined;
+    await policy.execute((ctx: RequestContext) => {
+      inner = ctx;
+    }, new RequestContext({ clock }));
+    expect(inner?.reason).toBe('cancelled');
+  });
+
+  it.each<[string, () => unknown]>([
+    ['stops and returns as if nothing had been', () => undefined],
+    ['throws an error of its own', () => Promise.reject(new Error('aborted'))],
+  ])('is over for the caller even if the work, when told, %s', async (_name, whenTold) => {
+    const clock = new VirtualClock();
+    const policy = timeout({ timeoutMs: 50, clock });
+    const call = outcome(
+      policy.execute(async (ctx: RequestContext) => {
+        await new Promise<void>((resolve) => ctx.onDone(() => resolve()));
+        return whenTold();
+      }, new RequestContext({ clock })),
+    );
+    await clock.advance(50);
+    expect(await call).toMatchObject({ status: 'rejected', reason: { kind: 'deadline' } });
+  });
+
+  it('lets the primitive in which the call still waits refuse it: the work never began', async () => {
+    const clock = new VirtualClock();
+    const waiting: Policy = {
+      execute: (_fn: unknown, ctx: AdmissionOptions = {}) =>
+        new Promise<never>((_resolve, reject) => watchAdmission(ctx, clock, 'database', reject)),
+    };
+    const policy = compose(timeout({ timeoutMs: 50, clock }), waiting);
+    const work = vi.fn();
+    const call = outcome(policy.execute(work));
+    await clock.advance(50);
+    expect(await call).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'DEADLINE_EXCEEDED', limiter: 'database', workBegan: false },
+    });
+    expect(work).not.toHaveBeenCalled();
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('follows a plain signal, and leaves no listener on it', async () => {
+    const clock = new VirtualClock();
+    const policy = timeout({ timeoutMs: 50, clock });
+    const outer = new AbortController();
+    await policy.execute(() => 1, { signal: outer.signal });
+    expect(listenersOn(outer.signal)).toBe(0);
+    const call = outcome(policy.execute(never, { signal: outer.signal }));
+    expect(listenersOn(outer.signal)).toBe(1);
+    outer.abort(new RejectedError('SHUTTING_DOWN', 'server'));
+    await clock.advance(0);
+    expect(await call).toMatchObject({ reason: { kind: 'shutdown' } });
+    expect([listenersOn(outer.signal), clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  it('follows a context that is not ours and has no signal, and leaves no listener on it', async () => {
+    const clock = new VirtualClock();
+    const policy = timeout({ timeoutMs: 50, clock });
+    const listeners = new Set<(reason: unknown) => void>();
+    const theirs: AdmissionOptions = {
+      priority: 4,
+      onDone: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    };
+    await policy.execute((inner: AdmissionOptions) => expect(inner.priority).toBe(4), theirs);
+    expect(listeners.size).toBe(0);
+    const call = outcome(policy.execute(never, theirs));
+    expect(listeners.size).toBe(1);
+    for (const listener of listeners) listener(new RejectedError('SHED', 'queue'));
+    await clock.advance(0);
+    expect(await call).toMatchObject({ reason: { kind: 'shed' } });
+    expect([listeners.size, clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  it('carries the values of a context that another copy of the package made', async () => {
+    const clock = new VirtualClock();
+    vi.resetModules();
+    const copy = await import('../src/index.ts');
+    const user = copy.contextKey<string>('user');
+    const theirs = new copy.RequestContext({ clock }).with(user, 'ada');
+    const policy = timeout({ timeoutMs: 50, clock });
+    const call = policy.execute((inner: InstanceType<typeof copy.RequestContext>) => inner.get(user), theirs);
+    await expect(call).resolves.toBe('ada');
+  });
+
+  it('nests: the shortest one speaks', async () => {
+    const clock = new VirtualClock();
+    const policy = compose(
+      timeout({ timeoutMs: 100, name: 'whole', clock }),
+      timeout({ timeoutMs: 30, name: 'try', clock }),
+    );
+    const call = outcome(policy.execute(never));
+    await clock.advance(30);
+    expect(await call).toMatchObject({ reason: { limiter: 'try' } });
+    const whole = compose(
+      timeout({ timeoutMs: 30, name: 'whole', clock }),
+      timeout({ timeoutMs: 100, name: 'try', clock }),
+    );
+    const other = outcome(whole.execute(never));
+    await clock.advance(30);
+    expect(await other).toMatchObject({ reason: { limiter: 'whole' } });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('is a policy, and rejects with an error one can ask', async () => {
+    const clock = new VirtualClock();
+    const policy = timeout({ timeoutMs: 1, clock });
+    expectTypeOf(policy).toEqualTypeOf<Policy>();
+    const error = policy.execute(never).catch((reason: unknown) => reason);
+    await clock.advance(1);
+    expect(await error).toBeInstanceOf(ContextDoneError);
   });
 });
