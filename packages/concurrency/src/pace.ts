@@ -81,7 +81,7 @@ export class Pace {
 
   /** The least the gap is likely to be: calls of equal length that began out of step end in uneven gaps. */
   get #leastGapMs(): number {
-    return this.#looks === 0 ? 0 : this.#gapMs - (2 * this.#spreadMs) / Math.sqrt(this.#looks);
+    return this.#looks === 0 ? 0 : this.#gapMs - (2 * this.#spreadMs) / this.#looks;
   }
 
   /**
