@@ -1,4 +1,4 @@
-import { VirtualClock } from '@bp/core/testing';
+import { settle, VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { RequestContext, timeout } from '../src/index.ts';
 import { listenersOn } from './signals.ts';
@@ -8,19 +8,26 @@ const SOME = 60_000;
 // The smallest object is 12 bytes, and something has to point to it.
 const NOTHING = 8;
 
-/** Bytes of heap that `count` uses of something leave behind, each. */
-async function bytesLeft(count: number, use: () => unknown): Promise<number> {
+/** Bytes of heap in use once everything that can be collected has been, what only finalizers know included. */
+async function heapUsed(): Promise<number> {
   const collect = (globalThis as { gc?: () => void }).gc;
   if (collect === undefined) throw new Error('run with --expose-gc');
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await settle();
+  }
+  return process.memoryUsage().heapUsed;
+}
+
+/** Bytes of heap that `count` uses of something leave behind, each. */
+async function bytesLeft(count: number, use: () => unknown): Promise<number> {
   for (let i = 0; i < 2000; i++) await use();
-  collect();
-  const before = process.memoryUsage().heapUsed;
+  const before = await heapUsed();
   for (let i = 0; i < count; i++) {
     const used = use();
     if (used instanceof Promise) await used;
   }
-  collect();
-  return (process.memoryUsage().heapUsed - before) / count;
+  return ((await heapUsed()) - before) / count;
 }
 
 describe('a million contexts', () => {
