@@ -1,7 +1,8 @@
-/** How much one interval moves what is measured: the last ten or so count. */
-const WEIGHT = 0.1;
-const THROUGHPUT_WEIGHT = 0.3;
+/** How much one interval moves what is measured: the last three or so count. */
+const WEIGHT = 0.3;
 const GROWTH = 1.1;
+/** Intervals in time over which the least latency is taken. */
+const REMEMBERED = 50;
 
 /** What happened in one interval. */
 export interface InFlightInterval {
@@ -19,20 +20,24 @@ export interface InFlightInterval {
 /**
  * How many requests may be in flight while the event loop is late. There is no limit as long as it is not.
  *
- * Once the loop is late the limit is what Little's law says: the throughput times the latency requests had when the
- * loop was not late plus twice the target lag. A limit on what is in flight, unlike one on who may enter, admits one
- * for each that leaves, so it neither floods nor starves the server between two measurements. While the loop is in
- * time but the limit still refuses it grows; it is lifted when it has refused nobody for an interval.
+ * Once the loop is late the limit is what Little's law says: the throughput times the least latency requests had when
+ * the loop was in time plus the wait they may be asked to bear. As long as the loop makes them wait for less, the limit grows;
+ * so lag that is not theirs, of refusals or of other processes, cannot starve them. A limit on what is in flight, unlike
+ * one on who may enter, admits one for each that leaves, and neither floods nor starves the server between two
+ * measurements. While the loop is in time but the limit still refuses it grows; it is lifted when it has refused nobody
+ * for an interval.
  */
 export class InFlightLimit {
-  readonly #targetLagMs: number;
+  readonly #maxWaitMs: number;
   #limit = Number.POSITIVE_INFINITY;
+  #active = 0;
   #throughput = 0;
-  #usualActive = 0;
-  #usualThroughput = 0;
+  #least = Number.POSITIVE_INFINITY;
+  #leastBefore = Number.POSITIVE_INFINITY;
+  #inTime = 0;
 
-  constructor(targetLagMs: number) {
-    this.#targetLagMs = targetLagMs;
+  constructor(maxWaitMs: number) {
+    this.#maxWaitMs = maxWaitMs;
   }
 
   /** Requests that may be in flight; `Infinity` while the loop is in time. */
@@ -47,20 +52,29 @@ export class InFlightLimit {
   }
 
   onInterval({ elapsedMs, late, active, completed, refused }: InFlightInterval): void {
-    const throughput = completed / elapsedMs;
-    const weight = this.#throughput === 0 ? 1 : THROUGHPUT_WEIGHT;
-    this.#throughput += (throughput - this.#throughput) * weight;
+    const weight = this.#throughput === 0 ? 1 : WEIGHT;
+    this.#active += (active - this.#active) * weight;
+    this.#throughput += (completed / elapsedMs - this.#throughput) * weight;
     if (late) {
-      const latencyMs = this.#usualLatencyMs() + 2 * this.#targetLagMs;
-      this.#limit = Math.max(1, this.#throughput * latencyMs);
+      this.#limit = Math.max(1, this.#throughput * (this.#usualLatencyMs() + this.#maxWaitMs));
       return;
     }
-    this.#usualActive += (active - this.#usualActive) * WEIGHT;
-    this.#usualThroughput += (throughput - this.#usualThroughput) * WEIGHT;
+    this.#learn();
     this.#limit = refused ? this.#limit * GROWTH + 1 : Number.POSITIVE_INFINITY;
   }
 
+  /** The least, so that a backlog which one interval in time has left over does not pass for usual. */
   #usualLatencyMs(): number {
-    return this.#usualThroughput === 0 ? 0 : this.#usualActive / this.#usualThroughput;
+    const least = Math.min(this.#least, this.#leastBefore);
+    return least === Number.POSITIVE_INFINITY ? 0 : least;
+  }
+
+  #learn(): void {
+    if (this.#throughput === 0) return;
+    this.#least = Math.min(this.#least, this.#active / this.#throughput);
+    this.#inTime++;
+    if (this.#inTime % REMEMBERED > 0) return;
+    this.#leastBefore = this.#least;
+    this.#least = Number.POSITIVE_INFINITY;
   }
 }

@@ -18,9 +18,9 @@ export class LoopLoad {
   #completedBefore = 0;
   #refused = false;
 
-  constructor(clock: Clock, options: ResolvedEventLoopOptions, counts: RequestCounts) {
+  constructor(clock: Clock, options: ResolvedEventLoopOptions, maxWaitMs: number, counts: RequestCounts) {
     this.#monitor = new LoopMonitor({ ...options, clock, onInterval: this.#onInterval });
-    this.#limit = new InFlightLimit(options.targetLagMs);
+    this.#limit = new InFlightLimit(maxWaitMs);
     this.#maxLagMs = options.maxLagMs;
     this.#counts = counts;
   }

@@ -7,7 +7,7 @@ interface Entry {
 }
 
 /** How many of the last starts the estimate follows. */
-const REMEMBERED = 20;
+const REMEMBERED = 50;
 /** Far more than a load gate lets wait: what bounds memory when it has no estimate yet. */
 const MAX_WAITING = 10_000;
 

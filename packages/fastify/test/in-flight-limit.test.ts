@@ -5,23 +5,23 @@ const usual = { elapsedMs: 100, late: false, refused: false };
 
 describe('InFlightLimit', () => {
   it('is none while the loop is in time', () => {
-    const limit = new InFlightLimit(20);
+    const limit = new InFlightLimit(100);
     for (let i = 0; i < 50; i++) limit.onInterval({ ...usual, active: 10 * i, completed: 50 });
     expect(limit.limit).toBe(Number.POSITIVE_INFINITY);
     expect(limit.excessMs(1e6)).toBe(0);
   });
 
-  it('is, once the loop is late, the throughput times the usual latency and twice the target', () => {
-    const limit = new InFlightLimit(20);
+  it('is, once the loop is late, the throughput times the usual latency and the wait they may bear', () => {
+    const limit = new InFlightLimit(100);
     // 500 a second, each 10 ms: by Little 5 in flight.
     for (let i = 0; i < 100; i++) limit.onInterval({ ...usual, active: 5, completed: 50 });
     limit.onInterval({ elapsedMs: 100, late: true, refused: false, active: 300, completed: 50 });
-    expect(limit.limit).toBeCloseTo(0.5 * (10 + 40), 1);
-    expect(limit.excessMs(125), 'a hundred too many at 500 a second').toBeCloseTo(200, -1);
+    expect(limit.limit).toBeCloseTo(0.5 * (10 + 100), 1);
+    expect(limit.excessMs(155), 'a hundred too many at 500 a second').toBeCloseTo(200, -1);
   });
 
   it('grows while it refuses although the loop is in time, and is lifted when it refuses nobody', () => {
-    const limit = new InFlightLimit(20);
+    const limit = new InFlightLimit(100);
     limit.onInterval({ ...usual, active: 5, completed: 50 });
     limit.onInterval({ ...usual, late: true, active: 100, completed: 50 });
     const first = limit.limit;
@@ -33,13 +33,13 @@ describe('InFlightLimit', () => {
   });
 
   it('lets one in at least, also when nothing was answered', () => {
-    const limit = new InFlightLimit(20);
+    const limit = new InFlightLimit(100);
     limit.onInterval({ ...usual, late: true, active: 40, completed: 0 });
     expect(limit.limit).toBe(1);
   });
 
   it('finds its way back from a start that was overloaded: slow requests are not taken for a slow loop', () => {
-    const limit = new InFlightLimit(20);
+    const limit = new InFlightLimit(100);
     // Each request takes a second of waiting and 1 ms of the loop, which can do 1000 a second; far more arrive.
     let active = 2000;
     for (let i = 0; i < 300; i++) {

@@ -47,8 +47,8 @@ export interface LoadOptions {
   readonly maxWaitMs?: number | undefined;
   /**
    * How much further load must rise before the most important are refused too, as a share of the limit (0 to 100); those
-   * between are refused in between, by the share of recent requests that were less important. 0 treats all alike.
-   * Default: 1, up to twice the limit.
+   * between are refused in between, by the cube of the share of recent requests that were less important. 0 treats all
+   * alike. Default: 1, up to twice the limit.
    */
   readonly headroom?: number | undefined;
   /** Start handlers within the loop's budget a turn, so that arrivals are still seen while handlers compute. Default: true. */

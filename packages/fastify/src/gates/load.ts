@@ -23,9 +23,10 @@ export class LoadGate {
   readonly #question: Question = { priority: undefined, deadline: undefined };
 
   constructor(clock: Clock, options: ResolvedLoadOptions, counts: RequestCounts) {
-    this.#headroom = options.headroom;
-    this.#loop = options.eventLoop === undefined ? undefined : new LoopLoad(clock, options.eventLoop, counts);
-    this.#turns = options.pace ? new TurnQueue(clock) : undefined;
+    const { headroom, eventLoop, maxWaitMs, pace } = options;
+    this.#headroom = headroom;
+    this.#loop = eventLoop && new LoopLoad(clock, eventLoop, maxWaitMs, counts);
+    this.#turns = pace ? new TurnQueue(clock) : undefined;
     this.#spread = new ReturnSpread(options.maxSpreadMs);
   }
 
@@ -71,7 +72,8 @@ export class LoadGate {
     deadline: number | undefined,
     now: number,
   ): number | undefined {
-    const allowed = 1 + this.#headroom * this.#ranks.see(priority, now);
+    // The cube leaves most of the room to the most important: a wait that the middle fills up is everybody's.
+    const allowed = 1 + this.#headroom * this.#ranks.see(priority, now) ** 3;
     this.#question.priority = priority;
     this.#question.deadline = deadline;
     const retryAfterMs =
