@@ -1,12 +1,56 @@
 import { RequestContext } from '@bp/context';
 import { compare } from './compare.ts';
 
-export const answers = await compare({
+const unread = await compare({
   title: 'a deadline that nobody has to wait for',
-  baseline: 'an object with a number',
+  baseline: 'reading the clock',
   contenders: {
-    'an object with a number': () => ({ deadline: performance.now() + 500 }),
-    '@bp RequestContext, signal not read': () => new RequestContext({ timeoutMs: 500 }),
+    'reading the clock': () => performance.now(),
+    'an object with a deadline': () => ({ deadline: performance.now() + 500 }),
+    '@bp RequestContext': () => new RequestContext({ timeoutMs: 500 }),
     'AbortSignal.timeout': () => AbortSignal.timeout(500),
   },
 });
+
+const parent = new RequestContext({ timeoutMs: 60_000 });
+const { signal } = new AbortController();
+
+const children = await compare({
+  title: 'a part of that work, with a deadline of its own, that nobody has to wait for',
+  baseline: 'reading the clock',
+  contenders: {
+    'reading the clock': () => performance.now(),
+    '@bp RequestContext.child': () => parent.child({ timeoutMs: 500 }),
+    'AbortSignal.any with AbortSignal.timeout': () => AbortSignal.any([signal, AbortSignal.timeout(500)]),
+  },
+});
+
+const nothing = (): void => {};
+
+const read = await compare({
+  title: 'a deadline somebody waits for, and which the work beats',
+  baseline: 'AbortController, setTimeout and clearTimeout',
+  contenders: {
+    'AbortController, setTimeout and clearTimeout': () => {
+      const controller = new AbortController();
+      const timer = setTimeout(() => controller.abort(), 500);
+      controller.signal.addEventListener('abort', nothing, { once: true });
+      clearTimeout(timer);
+    },
+    '@bp RequestContext, onDone and end': () => {
+      const ctx = new RequestContext({ timeoutMs: 500 });
+      ctx.onDone(nothing);
+      ctx.end();
+    },
+    '@bp RequestContext, signal and end': () => {
+      const ctx = new RequestContext({ timeoutMs: 500 });
+      ctx.signal.addEventListener('abort', nothing, { once: true });
+      ctx.end();
+    },
+    'AbortSignal.timeout, which cannot be ended': () => {
+      AbortSignal.timeout(500).addEventListener('abort', nothing, { once: true });
+    },
+  },
+});
+
+export const answers = [...unread, ...children, ...read];
