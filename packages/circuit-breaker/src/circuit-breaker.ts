@@ -6,6 +6,7 @@ import {
   type Policy,
   RejectedError,
   refusalAtEntry,
+  refuse,
   type Unsubscribe,
 } from '@bp/core';
 import {
@@ -105,26 +106,28 @@ export class CircuitBreaker implements Policy {
    * Calls `fn` if the breaker lets it, and counts what comes of it. Rejects with the error of `fn`, or with a
    * `RejectedError` of code `CIRCUIT_OPEN` (and the time left), `DEADLINE_EXCEEDED` or `CANCELLED` if `ctx` was over.
    */
-  async execute<T>(
+  execute<T>(
     fn: (ctx: never) => T | PromiseLike<T>,
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> {
     if (ctx !== NO_ADMISSION_OPTIONS) {
       const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
-      if (over !== undefined) throw over;
+      if (over !== undefined) return refuse(over);
     }
     const generation = this.#admit();
-    if (generation === REFUSED) throw this.#refusal();
+    if (generation === REFUSED) return refuse(this.#refusal());
     const startedAt = this.#startedAt();
-    let result: T;
-    try {
-      result = await fn(ctx as never);
-    } catch (error) {
-      this.#settle(this.#outcomeOf(error, ctx), generation, startedAt, error);
-      throw error;
-    }
-    this.#settle(this.#options.classify({ result }) ?? 'success', generation, startedAt, undefined);
-    return result;
+    // Two functions are cheaper than the generator behind an async method, and this is the path of every good call.
+    return start(fn, ctx).then(
+      (result) => {
+        this.#settle(this.#options.classify({ result }) ?? 'success', generation, startedAt, undefined);
+        return result;
+      },
+      (error: unknown) => {
+        this.#settle(this.#outcomeOf(error, ctx), generation, startedAt, error);
+        throw error;
+      },
+    );
   }
 
   /** Milliseconds until a call may be let through: 0 if it may now, Infinity while isolated. */
@@ -252,4 +255,13 @@ export class CircuitBreaker implements Policy {
       machine.ignore(generation, now);
     }
   };
+}
+
+/** What `fn` comes to, also if it throws before it returns. */
+function start<T>(fn: (ctx: never) => T | PromiseLike<T>, ctx: AdmissionOptions): Promise<T> {
+  try {
+    return Promise.resolve(fn(ctx as never));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

@@ -15,6 +15,7 @@ export {
   RejectedError,
   type RejectedErrorOptions,
   type RejectionCode,
+  refuse,
 } from './rejected-error.ts';
 export {
   checkBetween,

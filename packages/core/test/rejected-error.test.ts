@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
-import { isRejected, RejectedError, type RejectionCode } from '../src/index.ts';
+import { isRejected, RejectedError, type RejectionCode, refuse } from '../src/index.ts';
 
 afterEach(() => {
   RejectedError.captureStack = false;
@@ -104,5 +104,28 @@ describe('isRejected', () => {
   it('has a type for every code', () => {
     expectTypeOf<RejectedError['code']>().toEqualTypeOf<RejectionCode>();
     expectTypeOf(isRejected).parameter(1).toEqualTypeOf<RejectionCode | undefined>();
+  });
+});
+
+describe('refuse', () => {
+  it('rejects with the refusal itself, but not before its caller could handle it', async () => {
+    const refusal = new RejectedError('QUEUE_FULL', 'queue');
+    expect(await Promise.race([refuse(refusal), Promise.resolve('not rejected yet')])).toBe(
+      'not rejected yet',
+    );
+    await expect(refuse(refusal)).rejects.toBe(refusal);
+  });
+
+  it('does not hide a refusal that nobody handles', async () => {
+    const refusal = new RejectedError('QUEUE_FULL', 'queue');
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    try {
+      const surfaced = new Promise((resolve) => process.once('unhandledRejection', resolve));
+      refuse(refusal);
+      expect(await surfaced).toBe(refusal);
+    } finally {
+      for (const listener of others) process.on('unhandledRejection', listener);
+    }
   });
 });
