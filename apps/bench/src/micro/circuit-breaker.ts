@@ -6,6 +6,8 @@ import Opossum from 'opossum';
 import { compare } from './compare.ts';
 
 const work = async (): Promise<number> => 1;
+/** The least that a wrapper in the language itself costs. */
+const around = async (): Promise<number> => await work();
 const broken = async (): Promise<number> => {
   throw new Error('down');
 };
@@ -36,6 +38,7 @@ const closed = await compare({
   baseline: 'bare await',
   contenders: {
     'bare await': () => work(),
+    'an async function around it': () => around(),
     '@bp CircuitBreaker.execute': () => ours.execute(work),
     'cockatiel circuitBreaker': () => cockatiel.execute(work),
     'opossum fire': () => opossum.fire(),
