@@ -120,7 +120,7 @@ export class CircuitBreaker implements Policy {
     // Two functions are cheaper than the generator behind an async method, and this is the path of every good call.
     return start(fn, ctx).then(
       (result) => {
-        this.#settle(this.#options.classify({ result }) ?? 'success', generation, startedAt, undefined);
+        this.#settle(this.#options.classify?.({ result }) ?? 'success', generation, startedAt, undefined);
         return result;
       },
       (error: unknown) => {
@@ -229,7 +229,7 @@ export class CircuitBreaker implements Policy {
   }
 
   #outcomeOf(error: unknown, ctx: AdmissionOptions): Outcome {
-    const own = this.#options.classify({ error });
+    const own = this.#options.classify?.({ error });
     if (own !== undefined) return own;
     // A deadline that passed while the dependency worked is its failure; any other refusal says nothing about it.
     if (isRejected(error))

@@ -103,7 +103,8 @@ export interface ResolvedCircuitBreakerOptions {
   /** Successes among the probes that close it. */
   readonly halfOpenSuccesses: number;
   readonly halfOpenMaxMs: number;
-  readonly classify: (settled: Settled) => Outcome | undefined;
+  /** Undefined if every call counts as it does by default: no call then pays for asking. */
+  readonly classify: ((settled: Settled) => Outcome | undefined) | undefined;
   readonly retryAfterOf: (error: unknown) => number | undefined;
   readonly metricsOnly: boolean;
   readonly name: string;
@@ -170,7 +171,7 @@ export function resolveOptions(options: CircuitBreakerOptions): ResolvedCircuitB
       probes * checkShare('halfOpenSuccessRate', options.halfOpenSuccessRate ?? 1),
     ),
     halfOpenMaxMs: checkPositive('halfOpenMaxMs', options.halfOpenMaxMs ?? openMs),
-    classify: checkFunction('classify', options.classify ?? (() => undefined)),
+    classify: options.classify === undefined ? undefined : checkFunction('classify', options.classify),
     retryAfterOf: checkFunction('retryAfterOf', options.retryAfterOf ?? ownRetryAfter),
     metricsOnly: checkBoolean('metricsOnly', options.metricsOnly ?? false),
     name: checkName('name', options.name ?? 'circuit-breaker'),
