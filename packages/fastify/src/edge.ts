@@ -105,11 +105,26 @@ export class Edge {
   /** Answers a refusal that a handler threw; false if `error` is none. */
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): boolean {
     if (!isRejected(error)) return false;
-    const { retryAfterMs, limiter: policy } = error;
+    const { limiter: policy } = error;
     const answer = answerTo(error);
+    // Nobody but this server knows when it will be gone.
+    const retryAfterMs =
+      error.retryAfterMs ?? (answer === answers.shuttingDown ? this.#goneInMs() : undefined);
+    // What was refused before it was begun is no use of a share, whether a gate said so or the handler.
+    if (answer === answers.overloaded && !error.workBegan) this.#giveBack(request);
     const spreadMs = answer.status === 503 ? this.#spreadMs : 0;
     this.#replies.send(request, reply, { reason: 'handler', answer, retryAfterMs, spreadMs, policy });
     return true;
+  }
+
+  #goneInMs(): number | undefined {
+    return this.#shutdown.retryAfterMs(this.#clock.now());
+  }
+
+  #giveBack(request: FastifyRequest): void {
+    const { [routeSettings]: settings } = request as Partial<Admitted>;
+    const tier = this.#options.tierOf?.(request);
+    settings?.rateLimit?.refund({ request, tier, cost: settings.cost, now: this.#clock.now() });
   }
 
   get #spreadMs(): number {

@@ -1,5 +1,5 @@
 import { RejectedError, type RejectionCode } from '@bp/core';
-import Fastify from 'fastify';
+import Fastify, { type FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { backpressure } from '../src/index.ts';
 import { build, FakeSource } from './harness.ts';
@@ -175,5 +175,53 @@ describe('a server with an error handler of its own', () => {
       throw new RejectedError('QUEUE_FULL', 'orders');
     });
     expect((await app.inject('/')).json()).toMatchObject({ statusCode: 500, code: 'QUEUE_FULL' });
+  });
+});
+
+describe('what a request that its handler refused has taken from the limit of its client', () => {
+  it.each<[RejectionCode, boolean, number]>([
+    ['QUEUE_FULL', false, 200],
+    ['CONCURRENCY_LIMIT', false, 200],
+    ['SHED', false, 200],
+    ['SHED', true, 429],
+    ['CIRCUIT_OPEN', false, 429],
+    ['RATE_LIMITED', false, 429],
+    ['DEADLINE_EXCEEDED', false, 429],
+  ])('after %s, work begun: %s, lets its next one meet %d', async (code, workBegan, status) => {
+    const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
+    app.get('/full', async () => Promise.reject(new RejectedError(code, 'orders', { workBegan })));
+    app.get('/', () => 'ok');
+    await app.inject('/full');
+    expect((await app.inject('/')).statusCode).toBe(status);
+  });
+
+  it('is given back at the cost of its route, to its own client', async () => {
+    const key = ({ headers }: FastifyRequest) => String(headers['x-user-id']);
+    const { app } = await build({ rateLimit: { rate: 1, burst: 5, key } });
+    const costly = { config: { backpressure: { cost: 5 } } };
+    app.get('/full', costly, async () => Promise.reject(new RejectedError('QUEUE_FULL', 'orders')));
+    app.get('/', costly, () => 'ok');
+    const ask = async (url: string, user: string) =>
+      (await app.inject({ url, headers: { 'x-user-id': user } })).statusCode;
+    expect(await ask('/', 'bob')).toBe(200);
+    expect(await ask('/full', 'ada')).toBe(503);
+    expect([await ask('/', 'ada'), await ask('/', 'ada'), await ask('/', 'bob')]).toEqual([200, 429, 429]);
+  });
+});
+
+describe('a handler that is refused because the server is leaving', () => {
+  it('tells when the server will be gone', async () => {
+    const { app, clock } = await build({});
+    app.get('/', async () => {
+      app.backpressure.shutDown({ deadline: clock.now() + 4000 });
+      throw new RejectedError('SHUTTING_DOWN', 'orders');
+    });
+    expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down', retryAfter: 4 });
+  });
+
+  it('tells nothing where the end is not known', async () => {
+    const { app } = await build({});
+    app.get('/', async () => Promise.reject(new RejectedError('SHUTTING_DOWN', 'orders')));
+    expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down' });
   });
 });

@@ -33,8 +33,8 @@ export interface RateLimitGate {
    * `RateLimit` fields of the reply.
    */
   decide(question: RateLimitQuestion): number | undefined | Promise<number | undefined>;
-  /** Gives back what a request took that a later gate refused. */
-  refund(question: RateLimitQuestion): void;
+  /** Gives back what a request took that was refused for load after all. */
+  refund(question: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void;
   close(): Promise<void>;
 }
 
@@ -105,7 +105,7 @@ class LocalRateLimit implements RateLimitGate {
     return retryAfterMs;
   }
 
-  refund({ request, tier, cost, now }: RateLimitQuestion): void {
+  refund({ request, tier, cost, now }: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void {
     this.#tier = tier;
     this.#limiter.refund(this.#keys.of(request), cost, now);
   }
