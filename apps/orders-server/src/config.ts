@@ -1,5 +1,6 @@
 import { envSchema } from 'env-schema';
 import { type Static, Type } from 'typebox';
+import { areProxies } from './trusted-proxies.ts';
 
 const port = (fallback: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: fallback, description });
@@ -12,6 +13,11 @@ const milliseconds = (fallback: number, description: string) =>
 export const variables = Type.Object({
   HOST: Type.String({ minLength: 1, default: '127.0.0.1', description: 'address to listen on' }),
   PORT: port(3000, 'port to listen on; 0 picks a free one'),
+  TRUST_PROXY: Type.Optional(
+    Type.String({
+      description: 'proxies whose `X-Forwarded-For` is believed, such as `loopback, 10.0.0.0/8`; unset: none',
+    }),
+  ),
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], {
     default: 'info',
     description: 'least severe log line that is written',
@@ -25,6 +31,18 @@ export const variables = Type.Object({
   RATE_LIMIT_PER_SECOND: count(10, 'orders a second each client may send'),
   RATE_LIMIT_BURST: count(10, 'orders a client may send at once after a pause'),
   RATE_LIMIT_MAX_CLIENTS: count(100_000, 'clients remembered at once'),
+  MAX_LOOP_WAIT_MS: Type.Integer({
+    minimum: 20,
+    maximum: 60_000,
+    default: 100,
+    description: 'longest an order may wait for the event loop before others are refused',
+  }),
+  RETRY_SPREAD_MS: Type.Integer({
+    minimum: 0,
+    maximum: 600_000,
+    default: 30_000,
+    description: 'most time over which clients refused for overload are told to return',
+  }),
   WORKERS: count(10, 'orders processed at once'),
   QUEUE_CAPACITY: Type.Optional(
     Type.Integer({
@@ -101,6 +119,8 @@ function validated(given: Readonly<Record<string, string | undefined>>): Static<
         infinite.map(([name]) => name),
         given,
       );
+    if (read.TRUST_PROXY !== undefined && !areProxies(read.TRUST_PROXY))
+      throw refusal(['TRUST_PROXY'], given);
     return read;
   } catch (error) {
     const { errors } = error as { errors?: readonly { readonly instancePath: string }[] };
@@ -125,6 +145,8 @@ function complaint(name: string, given = ''): string {
 function allowed(name: keyof Config): string {
   const schema: object = variables.properties[name];
   const { type, minimum, maximum, pattern, enum: values } = schema as Readonly<Record<string, unknown>>;
+  if (name === 'TRUST_PROXY')
+    return 'addresses or networks, loopback, linklocal or uniquelocal, with commas between';
   if (Array.isArray(values)) return `one of ${values.join(', ')}`;
   if (pattern !== undefined) return 'an http or https origin such as http://127.0.0.1:3001';
   if (type === 'string') return 'a string that is not empty';

@@ -25,7 +25,7 @@ const gateway = new HttpPaymentGateway({
   connections: config.PAYMENT_CONCURRENCY,
   timeoutMs: config.PAYMENT_TIMEOUT_MS,
 });
-const { app, drain } = buildApp(config, { gateway, log });
+const { app, drain } = await buildApp(config, { gateway, log });
 
 // Signals are counted here, not there: npm and terminals deliver the same one twice, and that must not cost the orders.
 const leave = closeWithGrace(

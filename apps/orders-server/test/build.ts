@@ -77,7 +77,13 @@ export async function build(
       done();
     },
   });
-  const server = buildApp(loadConfig(env), { gateway, log: pino(stream), clock, store });
+  const server = await buildApp(loadConfig(env), {
+    gateway,
+    log: pino(stream),
+    clock,
+    random: () => 0,
+    store,
+  });
   await server.app.ready();
   onTestFinished(() => server.app.close());
   return { ...server, clock, gateway, lines, order: (user) => postOrder(server.app, user) };

@@ -32,6 +32,13 @@ describe('loadConfig', () => {
     expect(loadConfig(env)).not.toHaveProperty('HOME');
   });
 
+  it.each(['loopback', '10.0.0.1', '10.0.0.0/8, ::1, fd00::/8,uniquelocal'])(
+    'trusts the proxies %s',
+    (list) => {
+      expect(loadConfig({ TRUST_PROXY: list })).toMatchObject({ TRUST_PROXY: list });
+    },
+  );
+
   it('takes a variable that is set to nothing as not set', () => {
     expect(loadConfig({ PORT: '', PAYMENT_URL: '' })).toEqual(loadConfig({}));
   });
@@ -59,6 +66,22 @@ describe('loadConfig', () => {
     ['MAX_ORDERS', '39', 'MAX_ORDERS must be at least WORKERS + QUEUE_CAPACITY = 40, got 39'],
   ])('refuses %s=%s, naming what is allowed', (name, given, message) => {
     expect(() => loadConfig({ [name]: given })).toThrow(new RangeError(message));
+  });
+
+  it.each([
+    'true',
+    '1',
+    'proxy.example',
+    '10.0.0.0/33',
+    '::1/129',
+    '10.0.0.0/8/8',
+    '10.0.0.1,',
+    'fe80::1%eth0',
+  ])('refuses to trust %s', (list) => {
+    const allowed = 'addresses or networks, loopback, linklocal or uniquelocal, with commas between';
+    expect(() => loadConfig({ TRUST_PROXY: list })).toThrow(
+      new RangeError(`TRUST_PROXY must be ${allowed}, got "${list}"`),
+    );
   });
 
   it('names every bad variable at once', () => {

@@ -46,7 +46,12 @@ describe('the running server', { timeout: 40_000 }, () => {
   });
 
   it('refuses what 300 users send at once beyond its queue, until the queue has drained', async () => {
-    const server = await startServer({ GATEWAY_LATENCY_MS: '1000', GATEWAY_CAPACITY: '100' });
+    const server = await startServer({
+      GATEWAY_LATENCY_MS: '1000',
+      GATEWAY_CAPACITY: '100',
+      RETRY_SPREAD_MS: '0',
+      MAX_LOOP_WAIT_MS: '60000',
+    });
     // What an order takes is measured, so some must have been served: more than there are workers.
     await Promise.all(Array.from({ length: 14 }, (_, i) => server.order(`first-${i}`)));
     await expect.poll(() => server.get('/api/orders/order-14'), bound).toMatchObject({ state: 'paid' });
@@ -72,6 +77,25 @@ describe('the running server', { timeout: 40_000 }, () => {
     await expect.poll(() => performance.now() >= back, bound).toBe(true);
     expect((await server.order('patient')).status).toBe(202);
     expect(server.lines.filter(({ msg }) => msg === 'overload began')).toHaveLength(1);
+  });
+
+  it('takes every one of 300 orders sent at once within a few tries, if each comes back when it is told', async () => {
+    const server = await startServer();
+    const triesOf = async (user: string): Promise<number> => {
+      for (let tries = 1; tries <= 20; tries++) {
+        const response = await server.order(user);
+        if (response.status === 202) return tries;
+        const back = performance.now() + (await retryAfterOf(response, 'Service overloaded')) * 1_000;
+        await expect.poll(() => performance.now() >= back, { timeout: 60_000, interval: 25 }).toBe(true);
+      }
+      return Number.POSITIVE_INFINITY;
+    };
+    const tries = await Promise.all(Array.from({ length: 300 }, (_, i) => triesOf(`user-${i}`)));
+    expect(Math.max(...tries), 'tries of the unluckiest').toBeLessThanOrEqual(6);
+    const total = tries.reduce((sum, each) => sum + each, 0);
+    expect(total / 300, 'tries on average').toBeLessThan(4);
+    const [refused] = server.lines.filter(({ msg }) => msg === 'overload began');
+    expect(refused).toBeDefined();
   });
 
   it('opens the breaker while the gateway fails, tries it half open, and closes it again; no order is lost', async () => {

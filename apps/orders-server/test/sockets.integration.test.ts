@@ -13,3 +13,23 @@ it('hangs up on who sends slower than it takes to be served', { timeout: 40_000 
   expect(body.answer).toMatch(/^HTTP\/1\.1 408 /);
   expect(body.seconds).toBeLessThan(14);
 });
+
+it('answers what is no request like any other mistake, and hangs up', { timeout: 40_000 }, async () => {
+  const { url } = await startServer();
+  const tell = async (head: string) => (await drip(url, head, 'x', 1_000)).answer;
+  const [method, garbage, large] = await Promise.all([
+    tell('BREW /api/orders HTTP/1.1\r\nhost: a\r\n\r\n'),
+    tell('\u0000\u0001\r\n\r\n'),
+    tell(`GET / HTTP/1.1\r\nhost: a\r\nx-large: ${'x'.repeat(20_000)}\r\n\r\n`),
+  ]);
+  const said = (answer: string) => [answer.split('\r\n', 1)[0], answer.split('\r\n\r\n')[1]];
+  expect(said(method)).toEqual([
+    'HTTP/1.1 400 Bad Request',
+    '{"error":"Bad Request","message":"the request has a method that is not known"}',
+  ]);
+  expect(said(garbage)[1]).toMatch(/^\{"error":"Bad Request","message":"[^"]+"\}$/);
+  expect(said(large)).toEqual([
+    'HTTP/1.1 431 Request Header Fields Too Large',
+    '{"error":"Request Header Fields Too Large","message":"the head of the request is too large"}',
+  ]);
+});

@@ -1,9 +1,12 @@
 import { STATUS_CODES } from 'node:http';
-import type { FastifyError, FastifyInstance, FastifySchemaValidationError } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { type Static, Type } from 'typebox';
 
 /** The body of every answer that is neither success nor refusal. */
 export const errorAnswer = Type.Object({ error: Type.String(), message: Type.String() });
+
+/** The only type of body that is read. */
+const ACCEPTED = 'application/json';
 
 /** `{"error","message"}` for everything that goes wrong and is no refusal; what the server did wrong is logged, not told. */
 export function errorAnswers(app: FastifyInstance): void {
@@ -11,8 +14,13 @@ export function errorAnswers(app: FastifyInstance): void {
 
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const { statusCode: status = 500, validation } = error;
+    if (status === 415)
+      return reply
+        .header('accept', ACCEPTED)
+        .code(415)
+        .send(answer(415, wanted(request)));
     if (status >= 400 && status < 500) {
-      const message = validation?.[0] === undefined ? error.message : describe(validation[0]);
+      const message = validation?.[0] === undefined ? error.message : describe(validation[0], request);
       return reply.code(status).send(answer(status, message));
     }
     request.log.error({ err: error }, 'request failed');
@@ -40,7 +48,18 @@ export function answer(status: number, message: string): Static<typeof errorAnsw
   return { error: STATUS_CODES[status] ?? 'Error', message };
 }
 
-function describe({ instancePath, keyword, params, message }: FastifySchemaValidationError): string {
+function wanted({ headers }: FastifyRequest): string {
+  const { 'content-type': type } = headers;
+  const instead =
+    type === undefined ? 'and Content-Type must say so' : `got ${JSON.stringify(type.slice(0, 100))}`;
+  return `the body must be ${ACCEPTED}, ${instead}`;
+}
+
+function describe(
+  { instancePath, keyword, params, message }: FastifySchemaValidationError,
+  { body }: FastifyRequest,
+): string {
+  if (body === undefined) return `a body of ${ACCEPTED} is required`;
   const field = instancePath.slice(1).replaceAll('/', '.');
   if (keyword === 'required') return `${params.missingProperty} is required`;
   if (keyword === 'additionalProperties') return `${params.additionalProperty} is not a known field`;

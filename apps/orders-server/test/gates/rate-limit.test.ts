@@ -1,7 +1,7 @@
 import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
-import { clientOf } from '../../src/gates/rate-limit.ts';
-import { build, postOrder, validOrder } from '../build.ts';
+import { userOf } from '../../src/gates.ts';
+import { type Built, build, postOrder, validOrder } from '../build.ts';
 
 const roomy = { WORKERS: '100', QUEUE_CAPACITY: '1000' };
 
@@ -70,7 +70,7 @@ describe('the rate limit gate', () => {
     expect(refused.headers['content-type']).toMatch(/^application\/problem\+json/);
     expect(refused.json()).toEqual({
       type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
-      title: 'Rate limit exceeded',
+      title: 'Request cannot be satisfied as assigned quota has been exceeded',
       status: 429,
       'violated-policies': ['orders'],
       retryAfter: 1,
@@ -87,29 +87,60 @@ describe('the rate limit gate', () => {
   });
 });
 
-describe('clientOf', () => {
+describe('userOf', () => {
   it.each(['ann', 'ann@example.com', 'org:7_a-b.c', 'x'.repeat(64), '__proto__'])(
     'knows the user %s',
     (user) => {
-      expect(clientOf({ headers: { 'x-user-id': user }, ip: '10.0.0.1' })).toBe(`id:${user}`);
+      expect(userOf({ headers: { 'x-user-id': user } })).toBe(user);
     },
   );
 
   it.each([undefined, '', ' ', 'a b', 'ann, bob', 'é', 'x'.repeat(65)])(
-    'takes the address of who calls itself %j',
+    'leaves who calls itself %j to its address',
     (user) => {
-      expect(clientOf({ headers: { 'x-user-id': user }, ip: '10.0.0.1' })).toBe('ip:10.0.0.1');
+      expect(userOf({ headers: { 'x-user-id': user } })).toBeUndefined();
     },
   );
+});
 
-  it('takes all addresses of one customer for one client', () => {
-    const [one, other] = ['2001:db8::1', '2001:db8::ffff:2'].map((ip) => clientOf({ headers: {}, ip }));
-    expect(other).toBe(one);
+describe('a client without a user id', () => {
+  const one = { ...roomy, RATE_LIMIT_BURST: '1' };
+  const from = async (built: Built, remoteAddress: string, headers: Record<string, string> = {}) =>
+    (
+      await built.app.inject({
+        method: 'POST',
+        url: '/api/orders',
+        remoteAddress,
+        headers,
+        payload: validOrder,
+      })
+    ).statusCode;
+
+  it('is its address, or its network of IPv6', async () => {
+    const built = await build(one);
+    expect(await from(built, '10.0.0.1')).toBe(202);
+    expect(await from(built, '10.0.0.1')).toBe(429);
+    expect(await from(built, '2001:db8::1')).toBe(202);
+    expect(await from(built, '2001:db8::ffff:2')).toBe(429);
   });
 
-  it('never takes a user for an address', () => {
-    expect(clientOf({ headers: { 'x-user-id': '10.0.0.1' }, ip: '::1' })).not.toBe(
-      clientOf({ headers: {}, ip: '10.0.0.1' }),
-    );
+  it('is never taken for the user of that name', async () => {
+    const built = await build(one);
+    expect(await from(built, '::1', { 'x-user-id': '10.0.0.1' })).toBe(202);
+    expect(await from(built, '10.0.0.1')).toBe(202);
+  });
+
+  it('is not believed about its address, unless it is a proxy that is trusted', async () => {
+    const forwarded = (client: string) => ({ 'x-forwarded-for': client });
+    const untrusting = await build(one);
+    expect(await from(untrusting, '10.0.0.1', forwarded('1.1.1.1'))).toBe(202);
+    expect(await from(untrusting, '10.0.0.1', forwarded('2.2.2.2'))).toBe(429);
+
+    const trusting = await build({ ...one, TRUST_PROXY: 'loopback, 10.0.0.0/8' });
+    expect(await from(trusting, '10.0.0.1', forwarded('1.1.1.1'))).toBe(202);
+    expect(await from(trusting, '10.0.0.1', forwarded('2.2.2.2'))).toBe(202);
+    expect(await from(trusting, '10.0.0.2', forwarded('1.1.1.1'))).toBe(429);
+    expect(await from(trusting, '9.9.9.9', forwarded('3.3.3.3'))).toBe(202);
+    expect(await from(trusting, '9.9.9.9', forwarded('4.4.4.4'))).toBe(429);
   });
 });

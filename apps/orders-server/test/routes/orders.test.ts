@@ -56,8 +56,59 @@ describe('POST /api/orders', () => {
       const response = await app.inject({ method: 'POST', url: '/api/orders', headers, payload: 'item=a' });
       expect(response.statusCode).toBe(415);
       expect(response.json()).toMatchObject({ error: 'Unsupported Media Type' });
+      expect(response.json().message).toBe(`the body must be application/json, got "${type}"`);
+      expect(response.headers.accept).toBe('application/json');
     },
   );
+
+  it('asks who sends nothing for a body', async () => {
+    const { app } = await build();
+    const response = await app.inject({ method: 'POST', url: '/api/orders' });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toEqual({
+      error: 'Bad Request',
+      message: 'a body of application/json is required',
+    });
+  });
+
+  it('tells a body that says nothing of its type what to say', async () => {
+    const { app } = await build();
+    const payload = Buffer.from(JSON.stringify(validOrder));
+    const response = await app.inject({ method: 'POST', url: '/api/orders', payload });
+    expect(response.statusCode).toBe(415);
+    expect(response.json().message).toBe('the body must be application/json, and Content-Type must say so');
+  });
+
+  it('repeats no more of a type than fits a line', async () => {
+    const { app } = await build();
+    const headers = { 'content-type': `text/${'x'.repeat(5_000)}` };
+    const response = await app.inject({ method: 'POST', url: '/api/orders', headers, payload: 'a' });
+    expect(response.statusCode).toBe(415);
+    expect(response.body.length).toBeLessThan(300);
+  });
+
+  it('gives back what the rate limit has taken for an order refused at the second look, and tells who leaves so', async () => {
+    const { app, clock, drain, order } = await build({
+      WORKERS: '1',
+      QUEUE_CAPACITY: '1',
+      RATE_LIMIT_BURST: '1',
+      RATE_LIMIT_PER_SECOND: '1',
+      SHUTDOWN_GRACE_MS: '5000',
+    });
+    const users = ['ann', 'bob', 'cid', 'dan'];
+    const replies = await Promise.all(users.map((user) => order(user)));
+    const refused = users.filter((_, i) => replies[i]?.statusCode === 503);
+    expect(refused.length).toBeGreaterThan(0);
+    await clock.advance(500);
+    for (const user of refused.slice(0, 1)) expect((await order(user)).statusCode).toBe(202);
+
+    const late = order('eve');
+    const drained = drain();
+    expect((await late).json()).toEqual({ error: 'Service shutting down', retryAfter: 5 });
+    await clock.advance(5_000);
+    await drained;
+    expect(app.backpressure.shuttingDown).toBe(true);
+  });
 
   it('refuses at the second look an order that found the queue full only after its body was read', async () => {
     const { app, clock } = await build({ WORKERS: '1', QUEUE_CAPACITY: '1', RATE_LIMIT_BURST: '100' });
