@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { deadlineOf } from './gates/deadline.ts';
 import type { ResolvedBackpressureOptions } from './options.ts';
@@ -21,20 +22,25 @@ export function arrive(
   request: FastifyRequest,
   reply: FastifyReply,
   settings: RouteSettings,
-  { clock, tierOf, tierPriorities }: ResolvedBackpressureOptions,
+  options: ResolvedBackpressureOptions,
 ): Arrival {
-  const { headers } = request.raw;
-  const now = clock.now();
-  const tier = tierOf?.(request);
+  const now = options.clock.now();
+  const tier = options.tierOf?.(request);
+  const { priority, deadline } = claim(request.raw.headers, tier, settings, options, now);
+  return { request, reply, settings, tier, cost: settings.cost, priority, deadline, now };
+}
+
+/** What these headers may claim for a request of `tier`. */
+export function claim(
+  headers: IncomingHttpHeaders,
+  tier: string | undefined,
+  settings: RouteSettings,
+  { tierPriorities }: ResolvedBackpressureOptions,
+  now: number,
+): Pick<Arrival, 'priority' | 'deadline'> {
   const highest = settings.priority + (tier === undefined ? 0 : (tierPriorities.get(tier) ?? 0));
   return {
-    request,
-    reply,
-    settings,
-    tier,
-    cost: settings.cost,
     priority: priorityOf(headers, highest),
     deadline: settings.deadline === undefined ? undefined : deadlineOf(headers, settings.deadline, now),
-    now,
   };
 }

@@ -1,7 +1,10 @@
+import type { Server } from 'node:http';
 import { type AdmissionOptions, type Clock, isRejected, type Unsubscribe } from '@bp/core';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { answers, answerTo } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
+import { Door } from './door/door.ts';
+import { Doorkeeper, type Inside } from './door/doorkeeper.ts';
 import { latenessMs } from './gates/deadline.ts';
 import { LoadGate } from './gates/load.ts';
 import { ShutdownGate } from './gates/shutdown.ts';
@@ -29,6 +32,9 @@ export class Edge {
   readonly #shutdown = new ShutdownGate();
   readonly #load: LoadGate | undefined;
   readonly #overload: Overload;
+  readonly #doorkeeper: Doorkeeper | undefined;
+  #door: Door | undefined;
+  #refusedAtDoor = 0;
 
   constructor(options: ResolvedBackpressureOptions) {
     const { clock, load } = options;
@@ -39,14 +45,23 @@ export class Edge {
     this.#replies = new Replies(options);
     this.#load = load === undefined ? undefined : new LoadGate(clock, load, this.#requests);
     this.#overload = new Overload(clock);
+    if (this.#load !== undefined && load?.door !== undefined) {
+      this.#doorkeeper = new Doorkeeper(options, this.#load, this.#inside);
+    }
   }
 
   get shuttingDown(): boolean {
     return this.#shutdown.begun;
   }
 
-  start(): void {
+  /** A route that stands behind the gates. */
+  addRoute(route: RouteOptions, settings: RouteSettings): void {
+    this.#doorkeeper?.add(route, settings);
+  }
+
+  start(server: Server): void {
     this.#load?.start();
+    if (this.#doorkeeper !== undefined) this.#door = new Door(server, this.#doorkeeper);
   }
 
   async close(): Promise<void> {
@@ -74,6 +89,7 @@ export class Edge {
     return {
       ...this.#requests.stats(),
       refused: this.#replies.counts,
+      refusedAtDoor: this.#refusedAtDoor,
       waiting: this.#load?.waiting ?? 0,
       pressure: load === undefined ? 0 : (this.#load?.pressure(load, this.#clock.now()) ?? 0),
       overloaded: this.#overload.isOn,
@@ -96,9 +112,10 @@ export class Edge {
   /** When the body has been read and checked, and work is about to begin. */
   readonly preHandler = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
     const settings = (request as Admitted)[routeSettings];
-    const load = settings.load === undefined ? undefined : this.#load;
+    const load = this.#load;
     if (settings.exempt) done();
-    else if (load === undefined || load.tryEnter()) this.#begin(request, reply, done);
+    else if (load === undefined || settings.load === undefined || load.tryEnter(settings.load))
+      this.#begin(request, reply, done);
     else load.enter(() => this.#begin(request, reply, done));
   };
 
@@ -125,6 +142,22 @@ export class Edge {
     const { [routeSettings]: settings } = request as Partial<Admitted>;
     const tier = this.#options.tierOf?.(request);
     settings?.rateLimit?.refund({ request, tier, cost: settings.cost, now: this.#clock.now() });
+  }
+
+  /** What the door is told of the rest. */
+  get #inside(): Inside {
+    const edge = this;
+    return {
+      get refusesForLoad() {
+        return edge.#overload.isOn && !edge.#shutdown.begun;
+      },
+      refuse: (retryAfterMs, now) => {
+        this.#overload.refused(now);
+        this.#refusedAtDoor++;
+        const spreadMs = this.#spreadMs;
+        return this.#replies.onWire({ reason: 'load', answer: answers.overloaded, retryAfterMs, spreadMs });
+      },
+    };
   }
 
   get #spreadMs(): number {
@@ -182,9 +215,14 @@ export class Edge {
     const { request, reply, settings, priority, deadline, now } = arrival;
     if (settings.load === undefined) return false;
     const retryAfterMs = this.#load?.refusal(settings.load, priority, deadline, now);
-    if (retryAfterMs === undefined) return false;
+    if (retryAfterMs === undefined) {
+      this.#load?.admitted(priority, now);
+      return false;
+    }
     settings.rateLimit?.refund(arrival);
+    this.#load?.refused(priority, now);
     this.#overload.refused(now);
+    if (request.raw.httpVersionMajor === 1) this.#door?.guard(request.raw, reply.raw);
     const spreadMs = this.#spreadMs;
     this.#replies.sendEarly(request, reply, {
       reason: 'load',

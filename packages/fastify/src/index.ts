@@ -1,5 +1,12 @@
+export type { RequestHead } from './door/request-head.ts';
 export type { DeadlineOptions } from './gates/deadline.ts';
-export type { EventLoopOptions, LoadOptions, LoadSource, RouteLoadOptions } from './gates/load-options.ts';
+export type {
+  DoorOptions,
+  EventLoopOptions,
+  LoadOptions,
+  LoadSource,
+  RouteLoadOptions,
+} from './gates/load-options.ts';
 export type {
   ClientOptions,
   LocalRateLimitOptions,

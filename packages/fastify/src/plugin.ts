@@ -73,7 +73,7 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
   app.addHook('preHandler', edge.preHandler);
   app.addHook('onReady', async () => {
     checkExempt(app, options.exempt);
-    edge.start();
+    edge.start(app.server);
   });
   app.addHook('preClose', async () => edge.shutDown(NO_ADMISSION_OPTIONS));
   app.addHook('onClose', async () => {
@@ -85,7 +85,9 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
 /** Checks what is different on a route, and puts the answer to refusals before its error handler. */
 function prepareRoute(route: RouteOptions, edge: Edge): void {
   const { backpressure } = route.config ?? {};
-  const { mapErrors } = edge.settingsOf({ url: route.url, backpressure });
+  const settings = edge.settingsOf({ url: route.url, backpressure });
+  edge.addRoute(route, settings);
+  const { mapErrors } = settings;
   if (!mapErrors) return;
   const own = route.errorHandler;
   // Of the route and not of the server: there the user's own handler stands, which everything else still reaches.

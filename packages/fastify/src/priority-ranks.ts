@@ -1,6 +1,10 @@
-interface Rank {
-  count: number;
+interface Shares {
   below: number;
+  above: number;
+}
+
+interface Rank extends Shares {
+  count: number;
 }
 
 /** How often ranks are computed anew at most, and by how much the past fades in that time: it counts for a second. */
@@ -11,23 +15,33 @@ const FORGOTTEN = 0.01;
 const MAX_PRIORITIES = 256;
 
 /**
- * Where a priority stands among those of the last second or so: the share of requests that were less important. What
- * is refused under load is decided by this share and not by the numbers, which mean nothing by themselves.
+ * Where a priority stands among those of the last second or so: the shares of requests that were less and more
+ * important. What is refused under load is decided by them and not by the numbers, which mean nothing by themselves.
  */
 export class PriorityRanks {
   readonly #ranks = new Map<number, Rank>();
   #refreshed = Number.NEGATIVE_INFINITY;
 
-  /** Counts a request of this priority and returns the share (0 to 1) of recent requests below it. */
-  see(priority: number, now: number): number {
+  /** The share (0 to 1) of recent requests below this priority. */
+  below(priority: number, now: number): number {
     if (now - this.#refreshed >= REFRESH_MS) this.#refresh(now);
-    let rank = this.#ranks.get(priority);
-    if (rank === undefined) {
-      rank = { count: 0, below: this.#shareBelow(priority) };
-      if (this.#ranks.size < MAX_PRIORITIES) this.#ranks.set(priority, rank);
+    return this.#ranks.get(priority)?.below ?? this.#shares(priority).below;
+  }
+
+  /** The share (0 to 1) of recent requests above this priority. */
+  above(priority: number, now: number): number {
+    if (now - this.#refreshed >= REFRESH_MS) this.#refresh(now);
+    return this.#ranks.get(priority)?.above ?? this.#shares(priority).above;
+  }
+
+  /** Counts a request of this priority. */
+  count(priority: number, now: number): void {
+    if (now - this.#refreshed >= REFRESH_MS) this.#refresh(now);
+    const rank = this.#ranks.get(priority);
+    if (rank !== undefined) rank.count++;
+    else if (this.#ranks.size < MAX_PRIORITIES) {
+      this.#ranks.set(priority, { count: 1, ...this.#shares(priority) });
     }
-    rank.count++;
-    return rank.below;
   }
 
   #refresh(now: number): void {
@@ -37,16 +51,18 @@ export class PriorityRanks {
       rank.count *= fading;
       if (rank.count < FORGOTTEN) this.#ranks.delete(priority);
     }
-    for (const [priority, rank] of this.#ranks) rank.below = this.#shareBelow(priority);
+    for (const [priority, rank] of this.#ranks) Object.assign(rank, this.#shares(priority));
   }
 
-  #shareBelow(priority: number): number {
+  #shares(priority: number): Shares {
     let below = 0;
+    let above = 0;
     let total = 0;
     for (const [other, { count }] of this.#ranks) {
       total += count;
       if (other < priority) below += count;
+      else if (other > priority) above += count;
     }
-    return total === 0 ? 0 : below / total;
+    return total === 0 ? { below: 0, above: 0 } : { below: below / total, above: above / total };
   }
 }

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { prefersProblem } from './accept.ts';
 import type { Answer } from './answers.ts';
@@ -62,6 +63,19 @@ export class Replies {
     } else {
       reply.header('content-type', JSON_TYPE).send(jsonBody(answer, seconds));
     }
+  }
+
+  /** The same as text, for a connection that no reply has been made for. */
+  onWire(refusal: Refusal): string {
+    const { answer, reason } = refusal;
+    const seconds = this.#seconds(refusal);
+    this.#counts[reason]++;
+    const body = jsonBody(answer, seconds);
+    const retryAfter = seconds === undefined ? '' : `retry-after: ${seconds}\r\n`;
+    return (
+      `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n${retryAfter}content-type: ${JSON_TYPE}\r\n` +
+      `content-length: ${body.length}\r\nconnection: keep-alive\r\n\r\n${body}`
+    );
   }
 
   /** Whole seconds, rounded up: never earlier than what was computed, later by chance. */

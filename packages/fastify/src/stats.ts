@@ -21,6 +21,8 @@ export interface BackpressureStats {
   /** Requests ever admitted, those of exempt routes too. */
   readonly admitted: number;
   readonly refused: RefusedCounts;
+  /** Of `refused.load`, those answered on the socket, before Node's HTTP server. */
+  readonly refusedAtDoor: number;
   /** Requests whose client left before it was answered. */
   readonly disconnected: number;
   /** Load as a share of what the least important requests may meet; 0 without a load gate. */

@@ -94,8 +94,8 @@ describe('load and priority', () => {
       source.waitMs = waitMs;
       return [(await status('')) === 200, (await status('gold')) === 200];
     };
-    expect(await passes(99)).toEqual([true, true]);
-    expect(await passes(100)).toEqual([false, true]);
+    expect(await passes(89)).toEqual([true, true]);
+    expect(await passes(91), 'a tenth of what is served overtakes the others').toEqual([false, true]);
     expect(await passes(170)).toEqual([false, true]);
     expect(await passes(200), 'twice the limit is too much for everybody').toEqual([false, false]);
   });
@@ -219,14 +219,35 @@ describe('pacing', () => {
     const clock = new VirtualClock();
     const options = resolveLoadOptions({ eventLoop: false, maxWaitMs: 1e9 });
     const gate = new LoadGate(clock, options, { active: 0, completed: 0 });
-    gate.tryEnter();
+    gate.tryEnter(options);
     clock.jumpTo(10);
     for (let i = 0; i < 10_000; i++) {
-      expect(gate.tryEnter(), `handler ${i}`).toBe(false);
+      expect(gate.tryEnter(options), `handler ${i}`).toBe(false);
       expect(gate.refusal(options, 0, undefined, 10)).toBeUndefined();
       gate.enter(() => {});
     }
     expect(gate.refusal(options, 0, undefined, 10)).toBeGreaterThan(0);
+  });
+
+  it('is left to the sources where there are some, unless the option says so', async () => {
+    const startedAtOnce = async (pace?: boolean): Promise<number> => {
+      const { app, clock } = await build({ load: { sources: [new FakeSource()], eventLoop: false, pace } });
+      let started = 0;
+      app.get('/', () => {
+        started++;
+        clock.jumpTo(clock.now() + 3);
+        return 'ok';
+      });
+      await app.ready();
+      const answers = [0, 1, 2, 3, 4].map(() => app.inject('/'));
+      await new Promise(setImmediate);
+      const atOnce = started;
+      await clock.advance(0);
+      await Promise.all(answers);
+      return atOnce;
+    };
+    expect(await startedAtOnce()).toBe(5);
+    expect(await startedAtOnce(true)).toBeLessThan(5);
   });
 
   it('is left out where the option or the route says so', async () => {

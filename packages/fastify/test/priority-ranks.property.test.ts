@@ -2,31 +2,48 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PriorityRanks } from '../src/priority-ranks.ts';
 
+function see(ranks: PriorityRanks, priority: number, now: number): number {
+  const share = ranks.below(priority, now);
+  ranks.count(priority, now);
+  return share;
+}
+
 describe('PriorityRanks', () => {
   it('ranks nobody while all are alike', () => {
     const ranks = new PriorityRanks();
-    for (let now = 0; now < 1000; now++) expect(ranks.see(5, now)).toBe(0);
+    for (let now = 0; now < 1000; now++) expect(see(ranks, 5, now)).toBe(0);
   });
 
   it('is the share of recent requests that were less important', () => {
     const ranks = new PriorityRanks();
     for (let now = 0; now < 3000; now++) {
-      ranks.see(0, now);
-      ranks.see(0, now);
-      ranks.see(0, now);
-      ranks.see(2, now);
+      see(ranks, 0, now);
+      see(ranks, 0, now);
+      see(ranks, 0, now);
+      see(ranks, 2, now);
     }
-    expect(ranks.see(0, 3000)).toBe(0);
-    expect(ranks.see(2, 3000)).toBeCloseTo(0.75, 2);
-    expect(ranks.see(1, 3000), 'one never seen before').toBeCloseTo(0.75, 2);
-    expect(ranks.see(9, 3000), 'one never seen before').toBeCloseTo(1, 2);
+    expect(see(ranks, 0, 3000)).toBe(0);
+    expect(see(ranks, 2, 3000)).toBeCloseTo(0.75, 2);
+    expect(see(ranks, 1, 3000), 'one never seen before').toBeCloseTo(0.75, 2);
+    expect(see(ranks, 9, 3000), 'one never seen before').toBeCloseTo(1, 2);
+  });
+
+  it('is the share that was more important, too', () => {
+    const ranks = new PriorityRanks();
+    for (let now = 0; now < 3000; now++) {
+      for (const priority of [0, 1, 1, 2]) ranks.count(priority, now);
+    }
+    expect(ranks.above(2, 3000)).toBe(0);
+    expect(ranks.above(1, 3000)).toBeCloseTo(0.25, 2);
+    expect(ranks.above(0, 3000)).toBeCloseTo(0.75, 2);
+    expect(ranks.above(-1, 3000), 'one never seen before').toBeCloseTo(1, 2);
   });
 
   it('forgets within seconds', () => {
     const ranks = new PriorityRanks();
-    for (let now = 0; now < 1000; now++) ranks.see(0, now);
-    for (let now = 20_000; now < 21_000; now++) ranks.see(1, now);
-    expect(ranks.see(1, 21_000)).toBe(0);
+    for (let now = 0; now < 1000; now++) see(ranks, 0, now);
+    for (let now = 20_000; now < 21_000; now++) see(ranks, 1, now);
+    expect(see(ranks, 1, 21_000)).toBe(0);
   });
 
   it('never ranks a lower priority above a higher one, whatever came before', () => {
@@ -39,13 +56,13 @@ describe('PriorityRanks', () => {
         let now = 0;
         for (const [priority, pauseMs] of seen) {
           now += pauseMs;
-          const share = ranks.see(priority, now);
+          const share = see(ranks, priority, now);
           expect(share >= 0 && share <= 1, `share ${share}`).toBe(true);
         }
         now += 1000;
-        ranks.see(0, now);
+        see(ranks, 0, now);
         now += 1000;
-        const [low, high] = [ranks.see(Math.min(a, b), now), ranks.see(Math.max(a, b), now)];
+        const [low, high] = [see(ranks, Math.min(a, b), now), see(ranks, Math.max(a, b), now)];
         expect(low).toBeLessThanOrEqual(high + 1e-9);
       }),
     );
@@ -53,7 +70,7 @@ describe('PriorityRanks', () => {
 
   it('keeps no more priorities than it can have use for', () => {
     const ranks = new PriorityRanks();
-    for (let i = 0; i < 100_000; i++) ranks.see(i, 0);
-    expect(ranks.see(1e9, 1)).toBeGreaterThan(0.9);
+    for (let i = 0; i < 100_000; i++) see(ranks, i, 0);
+    expect(see(ranks, 1e9, 1)).toBeGreaterThan(0.9);
   });
 });

@@ -8,6 +8,7 @@ import {
   checkOptions,
   checkPositive,
 } from '@bp/core';
+import type { RequestHead } from '../door/request-head.ts';
 import type { LoopTime } from '../loop-monitor.ts';
 
 /**
@@ -39,6 +40,15 @@ export interface EventLoopOptions {
   readonly loopTime?: (() => LoopTime) | undefined;
 }
 
+/** Who is refused at the door. */
+export interface DoorOptions {
+  /**
+   * What the plugin's `tierOf` says, from the head of the request alone: there is no request of Fastify's yet. Required if
+   * the plugin has a `tierOf`. Must be quick and must not throw.
+   */
+  readonly tierOf?: ((head: RequestHead) => string | undefined) | undefined;
+}
+
 /** When requests are refused because the server is busy. */
 export interface LoadOptions {
   /** What requests go on to wait for. Default: none. */
@@ -51,10 +61,20 @@ export interface LoadOptions {
    * alike. Default: 1, up to twice the limit.
    */
   readonly headroom?: number | undefined;
-  /** Start handlers within the loop's budget a turn, so that arrivals are still seen while handlers compute. Default: true. */
+  /**
+   * Start handlers within the loop's budget a turn, so that arrivals are still seen while handlers compute. Default: on
+   * routes without sources; sources such as a pool pace their own work, and by priority.
+   */
   readonly pace?: boolean | undefined;
   /** Watch the event loop: false, or how. Default: true. */
   readonly eventLoop?: boolean | EventLoopOptions | undefined;
+  /**
+   * Refuse on the socket where possible, before Node's HTTP server and Fastify see the request: a fraction of the cost,
+   * which is what goodput at ten times the capacity is made of. Such a refusal runs no hook and writes no log; it is in
+   * `stats()`. It applies to HTTP/1.1 requests of routes without parameters, on connections where one was refused before.
+   * An object if there are tiers. Default: false.
+   */
+  readonly door?: boolean | DoorOptions | undefined;
   /** The most milliseconds over which the return of those who were refused is spread (>= 0; 0 spreads nothing). Default: 30 000. */
   readonly maxSpreadMs?: number | undefined;
 }
@@ -76,7 +96,8 @@ export type ResolvedEventLoopOptions = {
 /** The same as the code holds it. */
 export interface ResolvedLoadOptions extends ResolvedRouteLoadOptions {
   readonly headroom: number;
-  readonly pace: boolean;
+  readonly pace: boolean | undefined;
+  readonly door: DoorOptions | undefined;
   readonly eventLoop: ResolvedEventLoopOptions | undefined;
   readonly maxSpreadMs: number;
 }
@@ -87,14 +108,25 @@ const DEFAULT_MAX_SPREAD_MS = 30_000;
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveLoadOptions(options: LoadOptions): ResolvedLoadOptions {
   checkOptions(options);
-  const { headroom = 1, pace = true, eventLoop = true, maxSpreadMs = DEFAULT_MAX_SPREAD_MS } = options;
+  const { headroom = 1, pace, door = false, eventLoop = true, maxSpreadMs = DEFAULT_MAX_SPREAD_MS } = options;
   return {
     ...resolveRouteLoadOptions('load', options, { sources: [], maxWaitMs: DEFAULT_MAX_WAIT_MS }),
     headroom: checkBetween('load.headroom', headroom, 0, 100),
-    pace: checkBoolean('load.pace', pace),
+    pace: pace === undefined ? undefined : checkBoolean('load.pace', pace),
+    door: resolveDoorOptions(door),
     eventLoop: resolveEventLoopOptions(eventLoop),
     maxSpreadMs: checkNonNegative('load.maxSpreadMs', maxSpreadMs),
   };
+}
+
+function resolveDoorOptions(options: boolean | DoorOptions): DoorOptions | undefined {
+  if (options === false) return undefined;
+  if (options === true) return {};
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`load.door must be a boolean or an object, got ${typeof options}`);
+  }
+  if (options.tierOf !== undefined) checkFunction('load.door.tierOf', options.tierOf);
+  return { tierOf: options.tierOf };
 }
 
 /** What a route left out is taken from `inherited`. @throws TypeError or RangeError naming the first option that is wrong. */

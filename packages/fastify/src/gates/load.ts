@@ -6,6 +6,8 @@ import { TurnQueue } from '../turn-queue.ts';
 import type { LoadSource, ResolvedLoadOptions, ResolvedRouteLoadOptions } from './load-options.ts';
 
 const LEAST_RETRY_MS = 1;
+/** Of what is served, so much is always taken to be left for the least important. */
+const LEAST_SHARE = 0.01;
 
 /** What sources are asked with: one object for all requests, filled in anew for each. */
 type Question = { -readonly [K in 'priority' | 'deadline']: AdmissionOptions[K] };
@@ -17,8 +19,10 @@ type Question = { -readonly [K in 'priority' | 'deadline']: AdmissionOptions[K] 
 export class LoadGate {
   readonly #headroom: number;
   readonly #loop: LoopLoad | undefined;
-  readonly #turns: TurnQueue | undefined;
-  readonly #ranks = new PriorityRanks();
+  readonly #pace: boolean | undefined;
+  readonly #turns: TurnQueue;
+  readonly #arrived = new PriorityRanks();
+  readonly #admitted = new PriorityRanks();
   readonly #spread: ReturnSpread;
   readonly #question: Question = { priority: undefined, deadline: undefined };
 
@@ -26,7 +30,8 @@ export class LoadGate {
     const { headroom, eventLoop, maxWaitMs, pace } = options;
     this.#headroom = headroom;
     this.#loop = eventLoop && new LoopLoad(clock, eventLoop, maxWaitMs, counts);
-    this.#turns = pace ? new TurnQueue(clock) : undefined;
+    this.#pace = pace;
+    this.#turns = new TurnQueue(clock);
     this.#spread = new ReturnSpread(options.maxSpreadMs);
   }
 
@@ -37,7 +42,7 @@ export class LoadGate {
 
   /** Handlers that wait for their turn of the loop. */
   get waiting(): number {
-    return this.#turns?.waiting ?? 0;
+    return this.#turns.waiting;
   }
 
   /** Milliseconds over which those who are refused now should return, beyond the time they are refused for. */
@@ -55,7 +60,7 @@ export class LoadGate {
 
   /** The longest wait, in milliseconds, that a request of this route faces. */
   waitMs(route: ResolvedRouteLoadOptions): number {
-    let longest = this.#turns?.estimatedWaitMs() ?? 0;
+    let longest = this.#paces(route) ? this.#turns.estimatedWaitMs() : 0;
     for (const source of route.sources) longest = Math.max(longest, source.estimatedWaitMs());
     return longest;
   }
@@ -65,7 +70,7 @@ export class LoadGate {
     return Math.max(this.waitMs(route) / route.maxWaitMs, this.#loop?.pressure(now) ?? 0);
   }
 
-  /** Undefined to admit, else milliseconds (> 0) after which the request would be admitted. */
+  /** Undefined to admit, else milliseconds (> 0) after which the request would be admitted. Counts nothing. */
   refusal(
     route: ResolvedRouteLoadOptions,
     priority: number,
@@ -73,38 +78,54 @@ export class LoadGate {
     now: number,
   ): number | undefined {
     // The cube leaves most of the room to the most important: a wait that the middle fills up is everybody's.
-    const allowed = 1 + this.#headroom * this.#ranks.see(priority, now) ** 3;
+    const allowed = 1 + this.#headroom * this.#arrived.below(priority, now) ** 3;
     this.#question.priority = priority;
     this.#question.deadline = deadline;
+    const overtaken = this.#admitted.above(priority, now);
     const retryAfterMs =
-      this.#refusalByWait(route, allowed * route.maxWaitMs) ?? this.#refusalByLoop(allowed, now);
-    if (retryAfterMs === undefined) {
-      this.#spread.admitted(now);
-      return undefined;
-    }
-    this.#spread.refused(now);
+      this.#refusalByWait(route, allowed * route.maxWaitMs, 1 - overtaken) ??
+      this.#refusalByLoop(allowed, now);
     // Whoever cannot say yet how long, a pool whose first jobs still run, must not be taken to mean now.
-    return Math.max(LEAST_RETRY_MS, retryAfterMs);
+    return retryAfterMs === undefined ? undefined : Math.max(LEAST_RETRY_MS, retryAfterMs);
   }
 
-  /** Whether the work of a request may begin at once. */
-  tryEnter(): boolean {
-    return this.#turns === undefined || this.#turns.tryEnter();
+  /** A request of this priority was admitted. */
+  admitted(priority: number, now: number): void {
+    this.#arrived.count(priority, now);
+    this.#admitted.count(priority, now);
+    this.#spread.admitted(now);
+  }
+
+  /** A request of this priority was refused for load. */
+  refused(priority: number, now: number): void {
+    this.#arrived.count(priority, now);
+    this.#spread.refused(now);
+  }
+
+  /** Whether the work of a request of this route may begin at once. */
+  tryEnter(route: ResolvedRouteLoadOptions): boolean {
+    return !this.#paces(route) || this.#turns.tryEnter();
   }
 
   /** Calls `start`, which begins the work of a request, when it is its turn. */
   enter(start: () => void): void {
-    this.#turns?.enter(start);
+    this.#turns.enter(start);
   }
 
-  #refusalByWait({ sources }: ResolvedRouteLoadOptions, allowedMs: number): number | undefined {
-    for (const source of sources) {
-      const retryAfterMs = refusalBySource(source, allowedMs, this.#question);
+  /** @param share - of what is served, as much as is left for such a request and those below it. */
+  #refusalByWait(route: ResolvedRouteLoadOptions, allowedMs: number, share: number): number | undefined {
+    for (const source of route.sources) {
+      const retryAfterMs = refusalBySource(source, allowedMs, share, this.#question);
       if (retryAfterMs !== undefined) return retryAfterMs;
     }
-    const waitMs = this.#turns?.estimatedWaitMs() ?? 0;
-    if (waitMs < allowedMs && this.#turns?.isFull !== true) return undefined;
+    if (!this.#paces(route)) return undefined;
+    const waitMs = this.#turns.estimatedWaitMs();
+    if (waitMs < allowedMs && !this.#turns.isFull) return undefined;
     return Math.max(0, waitMs - allowedMs);
+  }
+
+  #paces({ sources }: ResolvedRouteLoadOptions): boolean {
+    return this.#pace ?? sources.length === 0;
   }
 
   #refusalByLoop(allowed: number, now: number): number | undefined {
@@ -113,8 +134,14 @@ export class LoadGate {
   }
 }
 
-function refusalBySource(source: LoadSource, allowedMs: number, question: Question): number | undefined {
-  const waitMs = source.estimatedWaitMs(question);
+function refusalBySource(
+  source: LoadSource,
+  allowedMs: number,
+  share: number,
+  question: Question,
+): number | undefined {
+  // What is more important overtakes it as it waits, so its line moves only as fast as the rest is served (Cobham, 1954).
+  const waitMs = source.estimatedWaitMs(question) / Math.max(LEAST_SHARE, share);
   const hasRoom = source.check === undefined || source.check(question);
   if (hasRoom && waitMs < allowedMs) return undefined;
   return source.retryAfterMs?.(question) ?? Math.max(0, waitMs - allowedMs);

@@ -1,0 +1,31 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Guard, type Keeper } from './guard.ts';
+
+/**
+ * Stands before Node's HTTP server on connections whose requests are being refused. To read a request through the
+ * server and answer it costs several times what reading and answering it on the socket does; where most requests are
+ * refused, the difference is what is left for the others.
+ */
+export class Door {
+  readonly #guards = new WeakMap<Socket, Guard>();
+  readonly #keeper: Keeper;
+
+  constructor(server: Server, keeper: Keeper) {
+    this.#keeper = keeper;
+    // A guard must know when the requests that it let in have been answered.
+    server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+      this.#guards.get(request.socket)?.entered(request, response);
+    });
+  }
+
+  /** `request` has been refused by the server; those that follow it on its connection are judged at the door. */
+  guard(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (this.#guards.has(socket)) return;
+    const guard = Guard.on(socket, request, this.#keeper, () => this.#guards.delete(socket));
+    if (guard === undefined) return;
+    this.#guards.set(socket, guard);
+    guard.entered(request, response);
+  }
+}

@@ -1,0 +1,117 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { parsePlainRequest, type RequestHead } from './request-head.ts';
+
+/** Decides who comes in. */
+export interface Keeper {
+  /** Whether there is anybody to refuse at all. */
+  readonly isNeeded: boolean;
+  /** Bytes of a refused request's body that may be read and dropped. */
+  readonly maxUnreadBodyBytes: number;
+  /** The whole answer to a request that is refused, as it goes on the wire; undefined to let it in. */
+  answer(head: RequestHead): string | undefined;
+}
+
+type DataListener = (chunk: Buffer) => void;
+
+/**
+ * One connection. Between two requests it looks at what comes, answers what is refused and passes on the rest. It knows
+ * where requests begin only while all of them are plain and come one by one; at anything else (a head in pieces, a
+ * pipelined request, an upgrade) it gives the connection back.
+ */
+export class Guard {
+  readonly #socket: Socket;
+  readonly #keeper: Keeper;
+  readonly #server: DataListener;
+  readonly #onRelease: () => void;
+  /** Whether nothing is under way, so that what comes next is the beginning of a request. */
+  #between = false;
+  /** Bytes still to come of the message under way. */
+  #rest: number;
+  /** Whether that message was refused here. */
+  #refused = false;
+
+  /** Guards `socket` from the end of `request` on. Undefined if Node's server does not listen to it as expected. */
+  static on(
+    socket: Socket,
+    request: IncomingMessage,
+    keeper: Keeper,
+    onRelease: () => void,
+  ): Guard | undefined {
+    const [server, ...others] = socket.listeners('data');
+    if (server === undefined || others.length > 0) return undefined;
+    return new Guard(socket, request, keeper, server as DataListener, onRelease);
+  }
+
+  private constructor(
+    socket: Socket,
+    request: IncomingMessage,
+    keeper: Keeper,
+    server: DataListener,
+    onRelease: () => void,
+  ) {
+    this.#socket = socket;
+    this.#keeper = keeper;
+    this.#server = server;
+    this.#onRelease = onRelease;
+    // How much of its body has come is not known here; no more than this is left of it.
+    this.#rest = Number(request.headers['content-length'] ?? 0);
+    // In this order: Node's parser gives up reading past the socket when somebody else listens to it.
+    socket.on('data', this.#onData);
+    socket.removeListener('data', server);
+  }
+
+  /** Node's server has begun a request of this connection. */
+  entered(request: IncomingMessage, response: ServerResponse): void {
+    const left = (): void => {
+      // An answer may be sent before the body has come.
+      if (response.closed && request.complete) this.#between = true;
+    };
+    response.once('close', left);
+    if (!request.complete) request.once('close', left);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#between) this.#onBeginning(chunk);
+    else this.#onRest(chunk);
+  };
+
+  #onBeginning(chunk: Buffer): void {
+    const plain = this.#keeper.isNeeded ? parsePlainRequest(chunk, this.#socket.remoteAddress) : undefined;
+    if (plain === undefined || chunk.length > plain.length) {
+      this.#release(chunk);
+      return;
+    }
+    this.#rest = plain.length - chunk.length;
+    const answer = this.#mayAnswer ? this.#keeper.answer(plain.head) : undefined;
+    this.#refused = answer !== undefined;
+    this.#between = this.#refused && this.#rest === 0;
+    if (answer === undefined) this.#server.call(this.#socket, chunk);
+    else this.#socket.write(answer, 'latin1');
+  }
+
+  #onRest(chunk: Buffer): void {
+    this.#rest -= chunk.length;
+    if (this.#rest < 0) {
+      // What follows a refused body is the next request; what follows an admitted one came before its answer.
+      const next = this.#refused ? chunk.subarray(this.#rest) : chunk;
+      this.#release(next);
+    } else if (this.#refused) {
+      this.#between = this.#rest === 0;
+    } else {
+      this.#server.call(this.#socket, chunk);
+    }
+  }
+
+  /** Whoever does not read its answers gets no more of them: Node's server stops reading from it. */
+  get #mayAnswer(): boolean {
+    return this.#socket.writableLength === 0 && this.#rest <= this.#keeper.maxUnreadBodyBytes;
+  }
+
+  #release(chunk: Buffer): void {
+    this.#socket.on('data', this.#server);
+    this.#socket.removeListener('data', this.#onData);
+    this.#onRelease();
+    this.#server.call(this.#socket, chunk);
+  }
+}

@@ -1,0 +1,70 @@
+/** What a request says of itself before its body: as it came, with nothing proved. */
+export interface RequestHead {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** By name in lower case; each occurred once. The object has no prototype. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly remoteAddress: string | undefined;
+}
+
+/** A request that is plain enough to be answered without Node's parser. */
+export interface PlainRequest {
+  readonly head: RequestHead;
+  /** Bytes of head and body. */
+  readonly length: number;
+}
+
+const MAX_HEAD_BYTES = 8192;
+const MAX_HEADERS = 64;
+
+const REQUEST_LINE = /^([A-Z]{3,10}) (\/[!-~]{0,2000}) HTTP\/1\.1$/;
+const NAME = /^[a-z0-9-]+$/;
+/** Line breaks that are not CRLF, and bytes that no plain head has. */
+const ODD = /[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/;
+const LENGTH = /^\d{1,9}$/;
+
+/** Headers that change how a message is framed or what its connection becomes: Node must see these. */
+const NOT_PLAIN = ['transfer-encoding', 'upgrade', 'expect', 'trailer', 'http2-settings'] as const;
+
+/**
+ * The request that begins with the first byte of `chunk`; undefined if its head is not whole, or if anything about it
+ * leaves room for two opinions on where it ends. Parsers that disagree are how requests are smuggled, so what is
+ * not beyond doubt (a header twice, a length that is no plain number, a bare line feed) is left to Node's.
+ */
+export function parsePlainRequest(
+  chunk: Buffer,
+  remoteAddress: string | undefined,
+): PlainRequest | undefined {
+  const end = chunk.subarray(0, MAX_HEAD_BYTES).indexOf('\r\n\r\n');
+  if (end < 0) return undefined;
+  const text = chunk.toString('latin1', 0, end);
+  if (ODD.test(text)) return undefined;
+  const [first = '', ...lines] = text.split('\r\n');
+  const [, method, target] = REQUEST_LINE.exec(first) ?? [];
+  const headers = lines.length > MAX_HEADERS ? undefined : parseHeaders(lines);
+  if (method === undefined || target === undefined || headers === undefined) return undefined;
+  const bodyLength = plainBodyLength(method, headers);
+  if (bodyLength === undefined) return undefined;
+  const query = target.indexOf('?');
+  const path = query < 0 ? target : target.slice(0, query);
+  return { head: { method, path, headers, remoteAddress }, length: end + 4 + bodyLength };
+}
+
+function parseHeaders(lines: readonly string[]): Record<string, string> | undefined {
+  const headers: Record<string, string> = Object.create(null);
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(0, colon)).toLowerCase();
+    if (!NAME.test(name) || headers[name] !== undefined) return undefined;
+    headers[name] = line.slice(colon + 1).trim();
+  }
+  return headers;
+}
+
+function plainBodyLength(method: string, headers: Readonly<Record<string, string>>): number | undefined {
+  const { connection = 'keep-alive', 'content-length': length = '0' } = headers;
+  if (connection.toLowerCase() !== 'keep-alive' || !headers.host || !LENGTH.test(length)) return undefined;
+  if (method === 'CONNECT' || method === 'HEAD') return undefined;
+  return NOT_PLAIN.some((name) => headers[name] !== undefined) ? undefined : Number(length);
+}
