@@ -89,6 +89,17 @@ describe('the door', () => {
     expect(app.backpressure.stats().refused.load).toBe(2);
   });
 
+  it('stands at once on connections that are opened during an overload', async () => {
+    const { app, source } = await serve();
+    source.waitMs = 500;
+    await (await open(app)).ask(get());
+    const client = await open(app);
+    expect((await client.ask(post('{}')))?.status).toBe('503');
+    expect(refusedAtDoor(app)).toBe(1);
+    source.waitMs = 0;
+    expect((await client.ask(post('{}')))?.status).toBe('200');
+  });
+
   it('lets in whoever the gates would, with what belongs to the request', async () => {
     const { app, source } = await serve();
     const gold = await open(app);

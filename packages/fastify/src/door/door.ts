@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Guard, type Keeper } from './guard.ts';
 
 /**
- * Stands before Node's HTTP server on connections whose requests are being refused. To read a request through the
+ * Stands before Node's HTTP server on connections that were opened, or had a request refused, while requests are refused. To read a request through the
  * server and answer it costs several times what reading and answering it on the socket does; where most requests are
  * refused, the difference is what is left for the others.
  */
@@ -17,15 +17,20 @@ export class Door {
     server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#guards.get(request.socket)?.entered(request, response);
     });
+    server.on('connection', (socket: Socket) => {
+      if (keeper.isNeeded) this.#guard(socket, undefined);
+    });
   }
 
   /** `request` has been refused by the server; those that follow it on its connection are judged at the door. */
   guard(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
-    if (this.#guards.has(socket)) return;
+    if (this.#guards.has(request.socket)) return;
+    this.#guard(request.socket, request)?.entered(request, response);
+  }
+
+  #guard(socket: Socket, request: IncomingMessage | undefined): Guard | undefined {
     const guard = Guard.on(socket, request, this.#keeper, () => this.#guards.delete(socket));
-    if (guard === undefined) return;
-    this.#guards.set(socket, guard);
-    guard.entered(request, response);
+    if (guard !== undefined) this.#guards.set(socket, guard);
+    return guard;
   }
 }

@@ -25,16 +25,19 @@ export class Guard {
   readonly #server: DataListener;
   readonly #onRelease: () => void;
   /** Whether nothing is under way, so that what comes next is the beginning of a request. */
-  #between = false;
+  #between: boolean;
   /** Bytes still to come of the message under way. */
   #rest: number;
   /** Whether that message was refused here. */
   #refused = false;
 
-  /** Guards `socket` from the end of `request` on. Undefined if Node's server does not listen to it as expected. */
+  /**
+   * Guards `socket` from now on, or from the end of `request` if one is under way. Undefined if Node's server does not
+   * listen to it as expected.
+   */
   static on(
     socket: Socket,
-    request: IncomingMessage,
+    request: IncomingMessage | undefined,
     keeper: Keeper,
     onRelease: () => void,
   ): Guard | undefined {
@@ -45,7 +48,7 @@ export class Guard {
 
   private constructor(
     socket: Socket,
-    request: IncomingMessage,
+    request: IncomingMessage | undefined,
     keeper: Keeper,
     server: DataListener,
     onRelease: () => void,
@@ -55,7 +58,8 @@ export class Guard {
     this.#server = server;
     this.#onRelease = onRelease;
     // How much of its body has come is not known here; no more than this is left of it.
-    this.#rest = Number(request.headers['content-length'] ?? 0);
+    this.#rest = Number(request?.headers['content-length'] ?? 0);
+    this.#between = request === undefined;
     // In this order: Node's parser gives up reading past the socket when somebody else listens to it.
     socket.on('data', this.#onData);
     socket.removeListener('data', server);
