@@ -49,9 +49,9 @@ export class Pace {
 
   /** Somebody waits, where nobody did. */
   lineBegins(): void {
+    // The gap of the last line stands until this one has moved twice: what else is known may be far too little.
     this.#lastMove = Number.NaN;
     this.#moved = 0;
-    this.#gapMs = 0;
     this.#spreadMs = 0;
     this.#gaps = 0;
     this.#looks = 0;
@@ -81,7 +81,7 @@ export class Pace {
 
   /** The least the gap is likely to be: calls of equal length that began out of step end in uneven gaps. */
   get #leastGapMs(): number {
-    return this.#looks === 0 ? 0 : this.#gapMs - (2 * this.#spreadMs) / this.#looks;
+    return this.#looks === 0 ? this.#gapMs : this.#gapMs - (2 * this.#spreadMs) / this.#looks;
   }
 
   /**

@@ -53,6 +53,20 @@ describe('the estimated wait', () => {
     await expect(call).resolves.toBe('starts in the next turn');
   });
 
+  it('knows a new line by the one before: calls that compute share one thread, whatever the limit', async () => {
+    const { clock, limiter } = setup({ limit: 8, maxQueue: 100, loopYielding: 'always' });
+    const compute = (): void => clock.jumpTo(clock.now() + 2);
+    const burst = (): Promise<void>[] => Array.from({ length: 43 }, () => limiter.execute(compute));
+    const first = burst();
+    for (let turn = 0; turn < 43; turn++) await clock.advance(0);
+    await Promise.all(first);
+    const second = burst();
+    expect(limiter.stats().queued).toBeGreaterThan(30);
+    expect(limiter.estimatedWaitMs() / limiter.stats().queued).toBeCloseTo(2, 0);
+    for (let turn = 0; turn < 43; turn++) await clock.advance(0);
+    await Promise.all(second);
+  });
+
   it('counts only what goes first: the more important wait less', async () => {
     const { clock, limiter, run } = setup();
     void run(100);

@@ -161,6 +161,11 @@ export class WorkerPool implements Policy, AsyncDisposable {
     return consumption.run().finally(() => this.#consumptions.delete(consumption));
   }
 
+  /** Whether such a job would be accepted now. Changes nothing. */
+  check(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+    return this.#limiter.check(ctx);
+  }
+
   /** For producers that can wait: resolves when a job would be accepted; rejects when `ctx` ends or the pool closes first. */
   ready(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
     return this.#limiter.ready(ctx);

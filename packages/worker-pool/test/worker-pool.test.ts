@@ -66,9 +66,12 @@ describe('WorkerPool', () => {
     expect(pool.stats()).toMatchObject({ running: 2, queued: 6, maxQueue: 6 });
     expect(pool.estimatedWaitMs()).toBe(350);
     await expect(pool.submit(() => {})).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: 350 });
+    expect(pool.check()).toBe(false);
+    expect(pool.check({ priority: 1 }), 'would evict').toBe(true);
     expect(pool.trySubmit(() => {})).toBeUndefined();
     expect(pool.stats().refused).toBe(2);
     await clock.advance(400);
+    expect(pool.check()).toBe(true);
     await expect(pool.trySubmit(() => 'room again')).resolves.toBe('room again');
   });
 

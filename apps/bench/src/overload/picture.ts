@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { Resvg } from '@resvg/resvg-js';
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import type { Point } from './main.ts';
+import type { Point } from './point.ts';
 
 const line = (title: string, y: string, points: readonly Point[]): object => ({
   title,

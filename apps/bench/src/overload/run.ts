@@ -1,6 +1,5 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { promisify } from 'node:util';
 import type { LoadReport } from './load.ts';
 import type { Workload } from './work.ts';
 
@@ -14,16 +13,27 @@ export interface Candidate {
 const nodeArgs = ['--conditions=@bp/source'];
 const file = (name: string): string => new URL(name, import.meta.url).pathname;
 
-/** Starts a candidate, hands its URL to `use`, and stops it whatever happens. */
+/** What a server process has used since it started. */
+export interface Usage {
+  readonly memory: number;
+  readonly cpuMs: number;
+}
+
+/** One stretch of a load. */
+export interface Phase {
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+/** Starts a candidate, hands it to `use`, and stops it whatever happens. */
 export async function withServer<T>(
   candidate: Candidate,
   workload: Workload,
-  hashes: number,
   use: (server: RunningServer) => Promise<T>,
 ): Promise<T> {
   const child = fork(
     file('server.ts'),
-    [`--kind=${candidate.kind}`, `--workload=${workload}`, `--hashes=${hashes}`, ...(candidate.args ?? [])],
+    [`--kind=${candidate.kind}`, `--workload=${workload}`, ...(candidate.args ?? [])],
     { execArgv: nodeArgs },
   );
   try {
@@ -43,27 +53,28 @@ export class RunningServer {
     this.url = url;
   }
 
-  /** Resident bytes of the server process. */
-  async memory(): Promise<number> {
+  async usage(): Promise<Usage> {
     const answer = once(this.#child, 'message');
-    this.#child.send('memory');
-    return ((await answer) as [{ memory: number }])[0].memory;
+    this.#child.send('usage');
+    return ((await answer) as [Usage])[0];
   }
 
-  /** Offers `rate` requests per second for `seconds` from a process of its own. */
-  async load(rate: number, seconds: number, seed = 1): Promise<LoadReport> {
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      [
-        ...nodeArgs,
-        file('load.ts'),
-        `--url=${this.url}`,
-        `--rate=${rate}`,
-        `--seconds=${seconds}`,
-        `--seed=${seed}`,
-      ],
-      { maxBuffer: 10_000_000 },
+  /** Offers the phases one after the other from a process of its own; what the server used for it is told with the last. */
+  async load(phases: readonly Phase[], seed = 1): Promise<{ reports: readonly LoadReport[]; used: Usage }> {
+    const child = fork(
+      file('load.ts'),
+      [`--url=${this.url}`, `--phases=${JSON.stringify(phases)}`, `--seed=${seed}`],
+      { execArgv: nodeArgs },
     );
-    return JSON.parse(stdout) as LoadReport;
+    try {
+      await once(child, 'message');
+      const before = await this.usage();
+      child.send('go');
+      const [reports] = (await once(child, 'message')) as [LoadReport[]];
+      const after = await this.usage();
+      return { reports, used: { memory: after.memory, cpuMs: after.cpuMs - before.cpuMs } };
+    } finally {
+      child.kill('SIGKILL');
+    }
   }
 }

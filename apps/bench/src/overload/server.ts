@@ -6,19 +6,18 @@ import { pQueue } from './servers/p-queue.ts';
 import { fastifyPlugins } from './servers/under-pressure.ts';
 import { createWork, type Workload } from './work.ts';
 
-/** One server under test, in a process of its own. Tells its parent the port; answers `memory` with bytes in use. */
+/** One server under test, in a process of its own. Tells its parent the port; answers any message with what it has used. */
 const { values } = parseArgs({
   options: {
     kind: { type: 'string' },
     workload: { type: 'string' },
-    hashes: { type: 'string' },
     'sample-interval': { type: 'string', default: '100' },
     'max-delay': { type: 'string', default: '50' },
   },
 });
 
 const workload = values.workload as Workload;
-const work = createWork(workload, Number(values.hashes));
+const work = createWork(workload);
 // The dependency has 8 slots; CPU-bound work gains nothing from more than one at a time, and is not hurt by 8.
 const concurrency = 8;
 
@@ -40,5 +39,8 @@ await app.listen({ port: 0, host: '127.0.0.1' });
 const address = app.server.address();
 if (address === null || typeof address === 'string') throw new Error('no port');
 process.send?.({ port: address.port });
-process.on('message', () => process.send?.({ memory: process.memoryUsage().rss }));
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({ memory: process.memoryUsage().rss, cpuMs: (user + system) / 1000 });
+});
 process.on('disconnect', () => process.exit(0));

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What one order costs: the loop's own CPU, a slow dependency, or one of the two at random. */
 export type Workload = 'cpu' | 'io' | 'mixed';
@@ -8,16 +8,11 @@ const DOWNSTREAM_SLOTS = 8;
 const DOWNSTREAM_MS = 20;
 
 const block = Buffer.alloc(4096, 'order');
-const hash = (): Buffer => createHash('sha256').update(block).digest();
 
-/** How many hashes take 2 ms on this machine: the median of many tries, measured once and given to every server. */
-export function hashesPerOrder(): number {
-  const tries = Array.from({ length: 200 }, () => {
-    const start = performance.now();
-    for (let i = 0; i < 100; i++) hash();
-    return performance.now() - start;
-  }).sort((a, b) => a - b);
-  return Math.round((CPU_MS * 100) / (tries[100] as number));
+/** Computes for 2 ms by the clock: the same share of a core at every moment of a machine that is not always as fast. */
+function compute(): void {
+  const end = performance.now() + CPU_MS;
+  while (performance.now() < end) hash('sha256', block);
 }
 
 /** A dependency with 8 slots of 20 ms; whoever comes when all are taken waits in its line. */
@@ -41,15 +36,12 @@ function downstream(): () => Promise<void> {
 }
 
 /** The work of one order. */
-export function createWork(workload: Workload, hashes: number): () => Promise<void> {
-  const cpu = (): void => {
-    for (let i = 0; i < hashes; i++) hash();
-  };
+export function createWork(workload: Workload): () => Promise<void> {
   const io = downstream();
   let count = 0;
   return async () => {
     count++;
-    if (workload === 'cpu' || (workload === 'mixed' && count % 2 === 0)) cpu();
+    if (workload === 'cpu' || (workload === 'mixed' && count % 2 === 0)) compute();
     else await io();
   };
 }

@@ -18,10 +18,9 @@ export interface PlainRequest {
 const MAX_HEAD_BYTES = 8192;
 const MAX_HEADERS = 64;
 
-const REQUEST_LINE = /^([A-Z]{3,10}) (\/[!-~]{0,2000}) HTTP\/1\.1$/;
-const NAME = /^[a-z0-9-]+$/;
-/** Line breaks that are not CRLF, and bytes that no plain head has. */
-const ODD = /[^\t\x20-\x7e\r\n]|\r(?!\n)|(?<!\r)\n/;
+// Sticky: each must begin where the one before ended. Other line breaks than CRLF, and bytes that no plain head has, end none.
+const REQUEST_LINE = /([A-Z]{3,10}) (\/[!-~]{0,2000}) HTTP\/1\.1(?=\r\n)/y;
+const HEADER = /\r\n([A-Za-z0-9-]+):([\t\x20-\x7e]*)/y;
 const LENGTH = /^\d{1,9}$/;
 
 /** Headers that change how a message is framed or what its connection becomes: Node must see these. */
@@ -39,11 +38,12 @@ export function parsePlainRequest(
   const end = chunk.subarray(0, MAX_HEAD_BYTES).indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const text = chunk.toString('latin1', 0, end);
-  if (ODD.test(text)) return undefined;
-  const [first = '', ...lines] = text.split('\r\n');
-  const [, method, target] = REQUEST_LINE.exec(first) ?? [];
-  const headers = lines.length > MAX_HEADERS ? undefined : parseHeaders(lines);
-  if (method === undefined || target === undefined || headers === undefined) return undefined;
+  REQUEST_LINE.lastIndex = 0;
+  const line = REQUEST_LINE.exec(text);
+  const headers = line === null ? undefined : parseHeaders(text, REQUEST_LINE.lastIndex);
+  if (line === null || headers === undefined) return undefined;
+  const method = line[1] as string;
+  const target = line[2] as string;
   const bodyLength = plainBodyLength(method, headers);
   if (bodyLength === undefined) return undefined;
   const query = target.indexOf('?');
@@ -51,13 +51,17 @@ export function parsePlainRequest(
   return { head: { method, path, headers, remoteAddress }, length: end + 4 + bodyLength };
 }
 
-function parseHeaders(lines: readonly string[]): Record<string, string> | undefined {
+function parseHeaders(text: string, from: number): Record<string, string> | undefined {
   const headers: Record<string, string> = Object.create(null);
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(0, colon)).toLowerCase();
-    if (!NAME.test(name) || headers[name] !== undefined) return undefined;
-    headers[name] = line.slice(colon + 1).trim();
+  let at = from;
+  for (let count = 0; at < text.length; count++) {
+    HEADER.lastIndex = at;
+    const match = HEADER.exec(text);
+    if (match === null || count === MAX_HEADERS) return undefined;
+    const name = (match[1] as string).toLowerCase();
+    if (headers[name] !== undefined) return undefined;
+    headers[name] = (match[2] as string).trim();
+    at = HEADER.lastIndex;
   }
   return headers;
 }
@@ -66,5 +70,6 @@ function plainBodyLength(method: string, headers: Readonly<Record<string, string
   const { connection = 'keep-alive', 'content-length': length = '0' } = headers;
   if (connection.toLowerCase() !== 'keep-alive' || !headers.host || !LENGTH.test(length)) return undefined;
   if (method === 'CONNECT' || method === 'HEAD') return undefined;
-  return NOT_PLAIN.some((name) => headers[name] !== undefined) ? undefined : Number(length);
+  for (const name of NOT_PLAIN) if (headers[name] !== undefined) return undefined;
+  return Number(length);
 }

@@ -1,0 +1,37 @@
+import { withServer } from './run.ts';
+import type { Workload } from './work.ts';
+
+const CALLERS = 16;
+const TRIES = 3;
+
+/** What the bare server answers a second when callers that wait for their answers keep it busy: the median of some tries. */
+export async function measureCapacity(workload: Workload): Promise<number> {
+  const tries: number[] = [];
+  for (let i = 0; i < TRIES; i++) {
+    tries.push(
+      await withServer({ name: 'Fastify', kind: 'bare' }, workload, async ({ url }) => {
+        await answersPerSecond(url, 1000);
+        return answersPerSecond(url, 3000);
+      }),
+    );
+  }
+  return tries.sort((a, b) => a - b)[Math.floor(TRIES / 2)] as number;
+}
+
+async function answersPerSecond(url: string, ms: number): Promise<number> {
+  const end = performance.now() + ms;
+  let answered = 0;
+  const call = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const answer = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"item":"book","quantity":1}',
+      });
+      await answer.arrayBuffer();
+      answered++;
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, call));
+  return (answered * 1000) / ms;
+}

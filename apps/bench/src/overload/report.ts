@@ -1,0 +1,78 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { costsOf, permittedShare } from './costs.ts';
+import { drawGoodput } from './picture.ts';
+import type { Point } from './point.ts';
+import type { Recovery } from './recovery.ts';
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** The file of a Markdown report, its picture and its numbers. */
+export async function writeReport(
+  points: readonly Point[],
+  ours: string,
+  recoveries: Readonly<Record<string, Recovery>>,
+  folder: string,
+): Promise<string> {
+  const workloads = [...new Set(points.map(({ workload }) => workload))];
+  const sections = workloads.map((workload) => {
+    const own = points.filter((point) => point.workload === workload);
+    const parts = [`## ${workload}`, table(own), costs(own.filter(({ server }) => server === ours))];
+    const recovery = recoveries[workload];
+    if (recovery !== undefined) parts.push(recovered(recovery));
+    return parts.join('\n\n');
+  });
+  const text = `${sections.join('\n\n')}\n`;
+  await mkdir(folder, { recursive: true });
+  await writeFile(`${folder}/overload.json`, `${JSON.stringify({ points, recoveries }, null, 1)}\n`);
+  await writeFile(`${folder}/overload.md`, text);
+  await drawGoodput(points, folder);
+  return text;
+}
+
+/** A row a load, a column a server: answers in time a second (of what is possible), p99 of the admitted. */
+function table(points: readonly Point[]): string {
+  const servers = [...new Set(points.map(({ server }) => server))];
+  const loads = [...new Set(points.map(({ load }) => load))];
+  const capacity = (points[0] as Point).capacity;
+  const cell = (load: number, server: string): string => {
+    const point = points.find((other) => other.load === load && other.server === server);
+    if (point === undefined) return '';
+    return `${point.goodput.toFixed(0)} (${percent(point.share)}), ${Math.round(point.report.admittedP99Ms)} ms`;
+  };
+  return [
+    `Capacity ${capacity.toFixed(0)}/s. Answers in time a second, as a share of what is possible, and p99 of the admitted:`,
+    '',
+    `| load | ${servers.join(' | ')} |`,
+    `| --- |${' --- |'.repeat(servers.length)}`,
+    ...loads.map((load) => `| ${load}x | ${servers.map((server) => cell(load, server)).join(' | ')} |`),
+  ].join('\n');
+}
+
+function costs(points: readonly Point[]): string {
+  const own = costsOf(points);
+  const permitted = points
+    .filter(({ load }) => load >= 1)
+    .map(
+      ({ load, capacity, share }) =>
+        `${load}x ${percent(permittedShare(own, capacity, load))}, reached ${percent(share)}`,
+    );
+  const gold = points.map(({ load, report }) => {
+    const { good = 0, offered = 0 } = report.tiers.gold ?? {};
+    return `${load}x ${percent(good / Math.max(1, offered))}`;
+  });
+  const memory = points.map(({ load, used }) => `${load}x ${Math.round(used.memory / 1e6)}`);
+  return [
+    `- A refusal costs the server ${(own.refuseMs * 1000).toFixed(0)} us of CPU, serving ${(own.serveMs * 1000).toFixed(0)} us. What that permits: ${permitted.join('; ')}.`,
+    `- The most important 5 % of requests, answered in time: ${gold.join(', ')}.`,
+    `- Resident MB at the end: ${memory.join(', ')}.`,
+  ].join('\n');
+}
+
+function recovered(r: Recovery): string {
+  const ms = (n: number): string => `${Math.round(n)} ms`;
+  return (
+    `- At half the capacity p99 is ${ms(r.beforeMs)}; in the first second after ten times the capacity ${ms(r.firstSecondMs)} ` +
+    `(${percent(r.firstSecondShare)} in time), then ${ms(r.afterMs)} (${percent(r.afterShare)}). Resident MB before and after: ` +
+    `${r.memoryBefore}, ${r.memoryAfter}.`
+  );
+}
