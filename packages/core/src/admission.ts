@@ -16,6 +16,11 @@ export interface AdmissionOptions {
   /** Permits, tokens or weight this call takes (> 0). Default: 1. */
   readonly cost?: number | undefined;
   /**
+   * Who asks: a fair discipline shares by it. Often made from what a client sent, so whoever makes it bounds its length.
+   * Default: all who have none count as one.
+   */
+  readonly key?: string | undefined;
+  /**
    * A cheaper `signal`, preferred where present: calls `listener` once with the reason when the call is
    * cancelled or its deadline passes, at once if that has happened; returns what removes the listener.
    */
