@@ -20,6 +20,8 @@ export interface RequestContextOptions {
   readonly priority?: number | undefined;
   /** What the call costs a limiter (> 0). Default: 1. */
   readonly cost?: number | undefined;
+  /** Who asks; a fair queue shares by it. Bound its length if a client made it. Default: nobody in particular. */
+  readonly key?: string | undefined;
   /** What it is called in the errors that its end leads to (1 to 100 characters). Default: `request-context`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
@@ -35,6 +37,7 @@ export interface ResolvedContextOptions {
   readonly signal: AbortSignal | undefined;
   readonly priority: number;
   readonly cost: number;
+  readonly key: string | undefined;
   readonly name: string;
   readonly clock: Clock;
 }
@@ -48,6 +51,7 @@ export function resolveOptions(options: RequestContextOptions): ResolvedContextO
     signal,
     priority = 0,
     cost = 1,
+    key,
     name = DEFAULT_NAME,
     clock = systemClock,
   } = checkOptions(options);
@@ -56,9 +60,11 @@ export function resolveOptions(options: RequestContextOptions): ResolvedContextO
   if (name !== DEFAULT_NAME) checkName('name', name);
   if (cost !== 1) checkPositive('cost', cost);
   if (priority !== 0) checkPriority('priority', priority);
+  if (key !== undefined && typeof key !== 'string')
+    throw new TypeError(`key must be a string, got ${String(key)}`);
   if (signal !== undefined) checkSignal(signal);
   const own = timeoutMs === undefined ? undefined : clock.now() + checkNonNegative('timeoutMs', timeoutMs);
-  return { deadline: earlierDeadline(options.deadline, own), signal, priority, cost, name, clock };
+  return { deadline: earlierDeadline(options.deadline, own), signal, priority, cost, key, name, clock };
 }
 
 /** The earlier of `deadline`, as somebody gave it, and `other`. @throws TypeError if it is no time. */

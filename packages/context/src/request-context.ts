@@ -23,6 +23,8 @@ export class RequestContext implements AdmissionOptions, Disposable {
   readonly priority: number;
   /** What the call costs a limiter. */
   readonly cost: number;
+  /** Who asks; undefined is nobody in particular. */
+  readonly key: string | undefined;
   /** What it is called in the errors that its end leads to. */
   readonly name: string;
   readonly #clock: Clock;
@@ -36,10 +38,11 @@ export class RequestContext implements AdmissionOptions, Disposable {
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: RequestContextOptions = {}) {
-    const { deadline, signal, priority, cost, name, clock } = resolveOptions(options);
+    const { deadline, signal, priority, cost, key, name, clock } = resolveOptions(options);
     this.deadline = deadline;
     this.priority = priority;
     this.cost = cost;
+    this.key = key;
     this.name = name;
     this.#clock = clock;
     this.#outer = signal;
@@ -150,7 +153,7 @@ export class RequestContext implements AdmissionOptions, Disposable {
   }
 
   /**
-   * A context for work that must finish whatever becomes of this request: same values, priority and cost, but no deadline
+   * A context for work that must finish whatever becomes of this request: same values, priority, cost and key, but no deadline
    * except its own, and nobody cancels it from here.
    *
    * @throws TypeError or RangeError naming the first option that is wrong.
@@ -181,13 +184,21 @@ export class RequestContext implements AdmissionOptions, Disposable {
   }
 
   #derive(options: ChildOptions, deadline: number | undefined): RequestContext {
-    const { timeoutMs, signal, priority = this.priority, cost = this.cost, name = this.name } = options;
+    const {
+      timeoutMs,
+      signal,
+      priority = this.priority,
+      cost = this.cost,
+      key = this.key,
+      name = this.name,
+    } = options;
     const derived = new RequestContext({
       timeoutMs,
       deadline,
       signal,
       priority,
       cost,
+      key,
       name,
       clock: this.#clock,
     });

@@ -31,6 +31,7 @@ describe('options of RequestContext', () => {
     ['signal', new AbortController(), 'signal must be an AbortSignal, got [object AbortController]'],
     ['priority', Number.NaN, 'priority must be a finite number, got NaN'],
     ['priority', 'high', 'priority must be a finite number, got high'],
+    ['key', 7, 'key must be a string, got 7'],
     ['cost', 0, 'cost must be a finite number above 0, got 0 (number)'],
     ['name', '', 'name must be a string of 1 to 100 characters, got "" (string)'],
     ['clock', {}, 'clock must be a Clock with now(), setTimer() and nextTurn(), got a value of type object'],

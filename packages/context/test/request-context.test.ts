@@ -336,19 +336,24 @@ describe('the end', () => {
 });
 
 describe('what travels along', () => {
-  it('is values, priority, cost and name, to children and to detached work', () => {
+  it('is values, priority, cost, key and name, to children and to detached work', () => {
     const user = contextKey<string>('user');
     const namesake = contextKey<string>('user');
     const clock = new VirtualClock();
-    const ctx = new RequestContext({ priority: 2, cost: 3, name: 'checkout', timeoutMs: 5, clock }).with(
-      user,
-      'ada',
-    );
+    const ctx = new RequestContext({
+      priority: 2,
+      cost: 3,
+      key: 'tenant-1',
+      name: 'checkout',
+      timeoutMs: 5,
+      clock,
+    }).with(user, 'ada');
     for (const below of [ctx, ctx.child(), ctx.child().child(), ctx.detached()]) {
-      expect(below).toMatchObject({ priority: 2, cost: 3, name: 'checkout' });
+      expect(below).toMatchObject({ priority: 2, cost: 3, key: 'tenant-1', name: 'checkout' });
       expect([below.get(user), below.get(namesake)]).toEqual(['ada', undefined]);
     }
-    expect(ctx.child({ priority: 1, cost: 9, name: 'query' })).toMatchObject({
+    expect(ctx.child({ priority: 1, cost: 9, key: 'tenant-2', name: 'query' })).toMatchObject({
+      key: 'tenant-2',
       priority: 1,
       cost: 9,
       name: 'query',
