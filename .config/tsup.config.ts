@@ -27,5 +27,7 @@ export default defineConfig(async () => {
       : { format: ['esm', 'cjs'], target: 'node20', platform: 'neutral', dts: true }),
     clean: true,
     treeshake: true,
+    // Some runtimes know Node's modules by their full name alone.
+    removeNodeProtocol: false,
   };
 });
