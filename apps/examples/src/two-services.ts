@@ -4,9 +4,13 @@ import { type Hop, startServices } from './services.ts';
 // A client calls the orders service, which calls the stock service: one deadline and one cancellation for all of it.
 let onHop: (hop: Hop) => void = () => {};
 await using services = await startServices((hop) => onHop(hop));
-const nextHop = (): Promise<Hop> => new Promise((resolve) => (onHop = resolve));
+const nextHop = (): Promise<Hop> =>
+  new Promise((resolve) => {
+    onHop = resolve;
+  });
 
-const post = { method: 'POST', body: '{"id":1}', headers: { 'content-type': 'application/json' } };
+const get: RequestInit = { method: 'GET' };
+const post: RequestInit = { method: 'POST', body: '{"id":1}', headers: { 'content-type': 'application/json' } };
 
 console.log('the client has 200 ms, and says so to the first service');
 const headers = { 'x-request-timeout-ms': '200' };
@@ -17,7 +21,7 @@ console.log('the second service would need 5 s: it stops when the time is over, 
 const [late, slow] = await Promise.all([fetch(`${services.url}?workMs=5000`, { headers }), nextHop()]);
 console.log(`  the work ended early: ${slow.context.reason}; the client gets ${late.status}`);
 
-for (const init of [{ method: 'GET' }, post]) {
+for (const init of [get, post]) {
   console.log(`the client of a ${init.method} hangs up while the second service works`);
   const client = new AbortController();
   const hop = nextHop();

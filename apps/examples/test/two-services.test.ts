@@ -12,7 +12,7 @@ async function start() {
   return { url: services.url, firstHop };
 }
 
-const methods = [
+const methods: { method: string; body?: string; headers?: Record<string, string> }[] = [
   { method: 'GET' },
   { method: 'POST', body: '{"id":1}', headers: { 'content-type': 'application/json' } },
 ];
