@@ -1,4 +1,4 @@
-import { type AdmissionOptions, NO_ADMISSION_OPTIONS, refusalFor } from '@bp/core';
+import { type AdmissionOptions, NO_ADMISSION_OPTIONS, RejectedError, refusalFor } from '@bp/core';
 import type { ResolvedRetryingFetchOptions } from './fetch-options.ts';
 import { LinkedContext } from './linked-context.ts';
 import { describe, type Outgoing } from './outgoing.ts';
@@ -9,6 +9,9 @@ import { type Settled, type Verdict, verdictOnError } from './verdict.ts';
 /** Milliseconds that remain, as a decimal integer of at most 10 digits. */
 const TIMEOUT_HEADER = 'x-request-timeout-ms';
 const MOST_MS = 9_999_999_999;
+/** How important the call is: an integer of at most 6 digits, left out for 0. */
+const PRIORITY_HEADER = 'x-request-priority';
+const MOST_PRIORITY = 999_999;
 /** Which try this is, from 1. */
 const ATTEMPT_HEADER = 'x-request-attempt';
 
@@ -126,6 +129,11 @@ export class FetchCall {
     const { fetch, tryTimeoutMs, marginMs, clock } = this.#options;
     const headers = new Headers(this.#outgoing.headers);
     headers.set(ATTEMPT_HEADER, String(attempt));
+    if (ctx.priority !== undefined) {
+      // Rounded down: it never grows on the way.
+      const priority = Math.max(-MOST_PRIORITY, Math.min(Math.floor(ctx.priority), MOST_PRIORITY));
+      if (priority !== 0) headers.set(PRIORITY_HEADER, String(priority));
+    }
     const now = clock.now();
     const deadline = Math.min(ctx.deadline ?? Number.POSITIVE_INFINITY, now + tryTimeoutMs);
     if (deadline !== Number.POSITIVE_INFINITY) {
@@ -153,7 +161,9 @@ export class FetchCall {
       return await fetch(this.#input, signal === undefined ? init : { ...init, signal });
     } catch (error) {
       // A breaker must see a caller that left, whatever the reason looks like.
-      throw signal?.aborted ? refusalFor(signal.reason, name) : error;
+      if (!signal?.aborted) throw error;
+      const { code, cause } = refusalFor(signal.reason, name);
+      throw new RejectedError(code, name, { workBegan: true, cause });
     }
   }
 }

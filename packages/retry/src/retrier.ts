@@ -1,8 +1,10 @@
 import {
   type AdmissionOptions,
+  Listeners,
   NO_ADMISSION_OPTIONS,
   RejectedError,
   refusalAtEntry,
+  type Unsubscribe,
   watchAdmission,
 } from '@bp/core';
 import { waitAfter } from './backoff.ts';
@@ -36,6 +38,18 @@ export interface RetryStats {
   readonly abandoned: number;
 }
 
+/** A try that will be followed by another one, told before the wait for it begins. */
+export interface RetryEvent {
+  /** Which try of the call this was, from 1. */
+  readonly attempt: number;
+  /** Milliseconds until the next one. */
+  readonly delayMs: number;
+  /** What the try failed with; undefined if it had a result. */
+  readonly error?: unknown;
+  /** The status of the result, if it has one, as a `Response` has. */
+  readonly status?: number | undefined;
+}
+
 /** What a call decides for itself. */
 export interface Rules<T> {
   readonly classify: (settled: Settled, attempt: number) => Verdict;
@@ -46,6 +60,12 @@ export interface Rules<T> {
 type StopReason = 'outOfAttempts' | 'outOfTime' | 'outOfBudget' | 'outOfRoom' | 'pushedBack';
 
 type Settlement<T> = { readonly result: T } | { readonly error: unknown };
+
+function eventOf(settled: Settled, attempt: number, delayMs: number): RetryEvent {
+  if ('error' in settled) return { attempt, delayMs, error: settled.error };
+  const status = (settled.result as { readonly status?: unknown } | null | undefined)?.status;
+  return { attempt, delayMs, status: typeof status === 'number' ? status : undefined };
+}
 
 async function settle<T>(fn: () => T | PromiseLike<T>): Promise<Settlement<T>> {
   try {
@@ -59,6 +79,7 @@ async function settle<T>(fn: () => T | PromiseLike<T>): Promise<Settlement<T>> {
 export class Retrier {
   readonly #options: ResolvedRetryingOptions;
   readonly #pauses: Pauses;
+  readonly #retries = new Listeners<RetryEvent>();
   readonly #idle = new Set<() => void>();
   readonly #stopped: Record<StopReason, number> = {
     outOfAttempts: 0,
@@ -102,6 +123,7 @@ export class Retrier {
           if ('error' in settled) throw settled.error;
           return settled.result;
         }
+        this.#retries.emit(eventOf(settled, attempt, waitMs));
         if ('result' in settled) discard?.(settled.result);
         const end = (await this.#pauses.pause(waitMs, ctx)) ?? this.#refusalAtDoor(ctx);
         if (end !== undefined) {
@@ -115,6 +137,10 @@ export class Retrier {
       this.#active--;
       if (this.#active === 0) for (const idle of this.#idle) idle();
     }
+  }
+
+  onRetry(listener: (event: RetryEvent) => void): Unsubscribe {
+    return this.#retries.add(listener);
   }
 
   stats(): RetryStats {

@@ -5,10 +5,11 @@ import {
   NO_ADMISSION_OPTIONS,
   type Policy,
   systemClock,
+  type Unsubscribe,
 } from '@bp/core';
 import { LinkedContext } from './linked-context.ts';
 import { type ResolvedRetryOptions, type RetryOptions, resolveOptions } from './options.ts';
-import { Retrier, type RetryStats } from './retrier.ts';
+import { Retrier, type RetryEvent, type RetryStats } from './retrier.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 /** A context that makes others of its own kind, such as a `RequestContext`: a function may count on its kind. */
@@ -58,6 +59,11 @@ export class Retry implements Policy, AsyncDisposable {
         ? (number: number) => fn(ctx as never, number)
         : (number: number) => this.#bounded(fn, ctx, number);
     return this.#retrier.run(attempt, ctx, { classify });
+  }
+
+  /** Calls `listener` for each try that will be followed by another, before the wait; a wait that is cut short stays told. */
+  onRetry(listener: (event: RetryEvent) => void): Unsubscribe {
+    return this.#retrier.onRetry(listener);
   }
 
   /** A snapshot; reading it costs nobody else anything. */

@@ -1,7 +1,7 @@
-import { type AdmissionOptions, NO_ADMISSION_OPTIONS } from '@bp/core';
+import { type AdmissionOptions, NO_ADMISSION_OPTIONS, type Unsubscribe } from '@bp/core';
 import { FetchCall } from './fetch-call.ts';
 import { type RetryingFetchOptions, resolveFetchOptions } from './fetch-options.ts';
-import { Retrier, type RetryStats } from './retrier.ts';
+import { Retrier, type RetryEvent, type RetryStats } from './retrier.ts';
 
 /** A `fetch` that may try again; it takes the context of the call as its third argument. */
 export interface RetryingFetch extends AsyncDisposable {
@@ -11,6 +11,8 @@ export interface RetryingFetch extends AsyncDisposable {
    * what a breaker refuses with.
    */
   (input: string | URL | Request, init?: RequestInit, ctx?: AdmissionOptions): Promise<Response>;
+  /** As `Retry.onRetry`: for each try that will be followed by another, with its error or status. */
+  onRetry(listener: (event: RetryEvent) => void): Unsubscribe;
   /** A snapshot; reading it costs nobody else anything. */
   stats(): RetryStats;
   /** As `Retry.close`: begins no try any more, and waits for those that run. */
@@ -21,7 +23,8 @@ export interface RetryingFetch extends AsyncDisposable {
  * A `fetch` that retries what is safe to send again, and only when that helps: idempotent methods or requests with an
  * `Idempotency-Key`, whose body can be sent twice; never earlier than `Retry-After` says, never past the deadline of the
  * call, within a retry budget, and through a breaker for each host if there is one. The server is told how much
- * time remains (`X-Request-Timeout-Ms`) and which try it sees (`X-Request-Attempt`).
+ * time remains (`X-Request-Timeout-Ms`), how important the call is (`X-Request-Priority`) and which try it sees
+ * (`X-Request-Attempt`).
  *
  * The deadline bounds the call until the headers of the answer are there; while its body is read, the signals that the
  * caller gave still cancel it.
@@ -38,6 +41,11 @@ export function createRetryingFetch(options: RetryingFetchOptions = {}): Retryin
       init: RequestInit = {},
       ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
     ) => new FetchCall(resolved, input, init, ctx).run(retrier),
-    { stats: () => retrier.stats(), close, [Symbol.asyncDispose]: () => close() },
+    {
+      onRetry: (listener: (event: RetryEvent) => void) => retrier.onRetry(listener),
+      stats: () => retrier.stats(),
+      close,
+      [Symbol.asyncDispose]: () => close(),
+    },
   );
 }
