@@ -7,6 +7,9 @@ import {
   refusalAtEntry,
   type Unsubscribe,
 } from '@bp/core';
+import { Calls } from './calls.ts';
+import { Line } from './line.ts';
+import { Onlookers } from './onlookers.ts';
 import {
   type ConcurrencyLimiterOptions,
   type ResolvedConcurrencyLimiterOptions,
@@ -14,10 +17,7 @@ import {
 } from './options.ts';
 import { OncePermit, type Permit } from './permit.ts';
 import { Permits } from './permits.ts';
-import { ReadyList } from './ready-list.ts';
-
-/** Calls of `ready` that may wait at once. */
-const MAX_READY = 1000;
+import { Refusals } from './refusals.ts';
 
 /** A snapshot of a `ConcurrencyLimiter`: gauges and counters that only grow. */
 export interface ConcurrencyLimiterStats {
@@ -47,26 +47,33 @@ export interface ConcurrencyLimiterStats {
 export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #options: ResolvedConcurrencyLimiterOptions;
   readonly #permits: Permits;
-  readonly #ready: ReadyList;
-  readonly #idle: ReadyList;
-  #telling = false;
+  readonly #refusals: Refusals;
+  readonly #onlookers: Onlookers;
+  readonly #line: Line;
+  readonly #calls: Calls;
+  #closing = false;
   #closed: Promise<void> | undefined;
   #close: () => void = () => {};
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: ConcurrencyLimiterOptions) {
     this.#options = resolveOptions(options);
-    const { name, clock } = this.#options;
-    this.#ready = new ReadyList(clock, name, MAX_READY);
-    this.#idle = new ReadyList(clock, name, Number.POSITIVE_INFINITY);
-    this.#permits = new Permits(this.#options, this.#onMoved);
+    const { limit, maxQueue, loopYielding, loopBudget, clock, name } = this.#options;
+    this.#permits = new Permits(limit, loopBudget, loopYielding === 'always' && maxQueue > 0);
+    this.#refusals = new Refusals(clock, name);
+    this.#onlookers = new Onlookers(this.#options, {
+      hasRoom: ({ cost, priority, key }) => this.check({ cost, priority, key }),
+      isIdle: () => this.#permits.allHome && this.#line.size === 0,
+    });
+    this.#line = new Line(this.#options, this.#permits, this.#refusals, () => this.#onlookers.look());
+    this.#calls = new Calls(this.#permits, this.#line, this.#refusals);
   }
 
   /** A permit if one is free and nobody waits for it, else undefined. Never throws; a full limiter allocates nothing. */
   tryAcquire(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Permit | undefined {
     const { cost = 1 } = ctx;
-    if (!this.#permits.canStart(cost) || this.#isOver(ctx)) {
-      this.#permits.refused++;
+    if (Number.isNaN(ctx.priority) || !this.#canStart(cost) || this.#isOver(ctx)) {
+      this.#refusals.count++;
       return undefined;
     }
     return new OncePermit(this.#giveBack, cost, this.#permits.begin(cost));
@@ -85,11 +92,11 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     const refusal = this.#refusalAtDoor(cost, ctx);
     if (refusal !== undefined) return Promise.reject(refusal);
     const permits = this.#permits;
-    if (permits.canStart(cost)) {
+    if (this.#canStart(cost)) {
       return Promise.resolve(new OncePermit(this.#giveBack, cost, permits.begin(cost)));
     }
     return new Promise((resolve, reject) => {
-      permits.wait(cost, ctx, (outcome) => {
+      this.#line.wait(cost, ctx, (outcome) => {
         if (typeof outcome !== 'number') return reject(outcome);
         permits.admitted++;
         resolve(new OncePermit(this.#giveBack, cost, outcome));
@@ -107,24 +114,23 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     fn: (ctx: never) => T | PromiseLike<T>,
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> {
-    const permits = this.#permits;
-    if (ctx === NO_ADMISSION_OPTIONS && permits.canStart(1)) return this.#run(fn, 1, permits.begin(1), ctx);
     const { cost = 1 } = ctx;
-    const refusal = this.#refusalAtDoor(cost, ctx);
+    // A call that says nothing of itself, and has a permit, need not be asked for more.
+    const refusal =
+      ctx === NO_ADMISSION_OPTIONS && !this.#closing ? undefined : this.#refusalAtDoor(cost, ctx);
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (ctx !== NO_ADMISSION_OPTIONS && permits.canStart(cost)) {
-      return this.#run(fn, cost, permits.begin(cost), ctx);
-    }
-    return this.#runInTurn(fn, cost, ctx);
+    if (this.#canStart(cost)) return this.#calls.run(fn, ctx, cost, this.#permits.begin(cost));
+    return this.#calls.runInTurn(fn, ctx, cost);
   }
 
   /** Whether {@link ConcurrencyLimiter.acquire} would be given a permit or a place to wait. Changes nothing. */
   check(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
     const { cost = 1, priority = 0 } = ctx;
-    const permits = this.#permits;
-    if (permits.closing || !(cost > 0 && cost <= this.#mostCost) || Number.isNaN(priority)) return false;
+    if (this.#closing || !(cost > 0 && cost <= this.#mostCost) || Number.isNaN(priority)) return false;
     if (this.#isOver(ctx)) return false;
-    return permits.canStart(cost) || permits.refusalToWait(ctx) === undefined;
+    // One that the loop's budget holds back waits in a queue that is empty.
+    if (this.#line.size === 0 && this.#permits.hasFree(cost)) return true;
+    return this.#line.refusalToWait(ctx) === undefined;
   }
 
   /**
@@ -135,14 +141,12 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   async ready(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
     const refusal = this.#refusalAtDoor(ctx.cost ?? 1, ctx);
     if (refusal !== undefined) throw refusal;
-    if (this.#ready.isEmpty && this.#hasRoom(ctx)) return;
-    this.#permits.watched = true;
-    await this.#ready.wait(ctx);
+    await this.#onlookers.waitForRoom(ctx);
   }
 
   /** Milliseconds that a call arriving now would wait for its permit; 0 if it would not, or nothing is known yet. */
   estimatedWaitMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
-    return this.#permits.waitMs(ctx) ?? 0;
+    return this.#line.waitMs(ctx) ?? 0;
   }
 
   /** Milliseconds after which what is ahead of such a call now will have been served; 0 if nothing is, or is known yet. */
@@ -155,29 +159,35 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    * fewer from now on. Who then weighs more than the limit is started alone. @throws TypeError or RangeError.
    */
   setLimit(limit: number): void {
-    this.#permits.setLimit(checkInteger('limit', limit, 0));
+    this.#line.setLimit(checkInteger('limit', limit, 0));
   }
 
   /** Calls `listener` with true when the queue is full, with false when it is back to half. Without a queue, never. */
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#permits.queue?.onSaturation(listener) ?? (() => {});
+    return this.#line.queue?.onSaturation(listener) ?? (() => {});
   }
 
   /** A snapshot; reading it costs nobody else anything. */
   stats(): ConcurrencyLimiterStats {
-    const { limit, active, queued, admitted, refused, pace } = this.#permits;
-    const { maxQueue } = this.#options;
+    const { limit, active, admitted, pace } = this.#permits;
     const { serviceMs, waitMs } = pace;
-    return { limit, active, queued, maxQueue, admitted, refused, serviceMs, waitMs };
+    return {
+      limit,
+      active,
+      queued: this.#line.size,
+      maxQueue: this.#options.maxQueue,
+      admitted,
+      refused: this.#refusals.count,
+      serviceMs,
+      waitMs,
+    };
   }
 
   /** Resolves when nothing runs and nobody waits; rejects when `ctx` ends first. It goes on admitting meanwhile. */
   async drain(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
     const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
     if (over !== undefined) throw over;
-    if (this.#permits.isIdle) return;
-    this.#permits.watched = true;
-    await this.#idle.wait(ctx);
+    await this.#onlookers.waitForIdle(ctx);
   }
 
   /**
@@ -188,9 +198,9 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     this.#closed ??= new Promise((resolve) => {
       this.#close = resolve;
     });
-    this.#permits.closing = true;
-    this.#ready.close();
-    void Promise.allSettled([this.#permits.queue?.close(ctx), this.drain(ctx)]).then(this.#close);
+    this.#closing = true;
+    this.#onlookers.close();
+    void Promise.allSettled([this.#line.queue?.close(ctx), this.drain(ctx)]).then(this.#close);
     return this.#closed;
   }
 
@@ -198,72 +208,12 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     return this.close();
   }
 
-  readonly #giveBack = (cost: number, startedAt: number): void => this.#permits.end(cost, startedAt);
+  readonly #giveBack = (cost: number, startedAt: number): void => this.#line.end(cost, startedAt);
 
-  readonly #onResult = <T>(value: T): T => {
-    this.#permits.end(1, Number.NaN);
-    return value;
-  };
-
-  readonly #onError = (error: unknown): never => {
-    this.#permits.end(1, Number.NaN);
-    throw error;
-  };
-
-  #run<T>(
-    fn: (ctx: never) => T | PromiseLike<T>,
-    cost: number,
-    startedAt: number,
-    ctx: AdmissionOptions,
-  ): Promise<T> {
-    let result: T | PromiseLike<T>;
-    try {
-      result = fn(ctx as never);
-    } catch (error) {
-      this.#permits.end(cost, startedAt);
-      return Promise.reject(error);
-    }
-    const settled = Promise.resolve(result) as Promise<T>;
-    // Most calls are neither heavy nor timed: for them there is nothing to remember, and so no closure to make.
-    return cost === 1 && Number.isNaN(startedAt)
-      ? settled.then(this.#onResult, this.#onError)
-      : this.#endWith(settled, cost, startedAt);
-  }
-
-  async #endWith<T>(settled: Promise<T>, cost: number, startedAt: number): Promise<T> {
-    try {
-      return await settled;
-    } finally {
-      this.#permits.end(cost, startedAt);
-    }
-  }
-
-  // Async, so that the call goes on in the async context of its own caller, whoever gives it the permit.
-  async #runInTurn<T>(
-    fn: (ctx: never) => T | PromiseLike<T>,
-    cost: number,
-    ctx: AdmissionOptions,
-  ): Promise<T> {
-    const permits = this.#permits;
-    const start = await new Promise<number | RejectedError>((settle) => permits.wait(cost, ctx, settle));
-    if (typeof start !== 'number') throw start;
-    // It may have been cancelled since it was given the permit.
-    const over = permits.refusalIfOver(ctx);
-    if (over !== undefined) {
-      permits.end(cost, Number.NaN);
-      throw over;
-    }
-    permits.admitted++;
-    try {
-      return await fn(ctx as never);
-    } finally {
-      permits.end(cost, start);
-    }
-  }
-
-  /** What {@link ConcurrencyLimiter.check} says to such a call that has all the time in the world. */
-  #hasRoom({ cost, priority }: AdmissionOptions): boolean {
-    return this.check({ cost, priority });
+  /** Whether a newcomer of this weight may start now: nobody waits, and there are permits and time for it. */
+  #canStart(cost: number): boolean {
+    if (this.#closing || this.#line.size > 0) return false;
+    return this.#permits.hasFree(cost) && this.#permits.mayBegin();
   }
 
   /** A call heavier than this can never be admitted. */
@@ -283,27 +233,9 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
         return new RangeError(`cost must be above 0 and at most limit = ${this.#mostCost}, got ${cost}`);
       }
       if (Number.isNaN(ctx.priority)) return new RangeError('priority must be a number, got NaN');
-      const over = this.#permits.refusalIfOver(ctx);
+      const over = this.#refusals.ifOver(ctx);
       if (over !== undefined) return over;
     }
-    return this.#permits.closing ? this.#permits.refuse('SHUTTING_DOWN') : undefined;
+    return this.#closing ? this.#refusals.refuse('SHUTTING_DOWN') : undefined;
   }
-
-  /** There may be more room than before, or nothing left to do. */
-  readonly #onMoved = (): void => {
-    this.#permits.watched = !this.#ready.isEmpty || !this.#idle.isEmpty;
-    if (!this.#ready.isEmpty && !this.#telling) this.#tellFirst();
-    if (!this.#idle.isEmpty && this.#permits.isIdle) this.#idle.wakeAll();
-  };
-
-  /** One at a time, and the next one in the next turn: by then the first has made its call, or does not want to. */
-  readonly #tellFirst = (): void => {
-    this.#telling = false;
-    const { firstCtx } = this.#ready;
-    if (firstCtx === undefined || !this.#hasRoom(firstCtx)) return;
-    this.#ready.wakeFirst();
-    if (this.#ready.isEmpty) return;
-    this.#telling = true;
-    this.#options.clock.nextTurn(this.#tellFirst);
-  };
 }

@@ -23,23 +23,33 @@ export class Waiter {
   }
 }
 
-/** `ctx` that also ends, with `SHED`, at `startBy`. */
+/** `ctx` that also ends, with `SHED`, at `startBy`; told once, whichever comes first. */
 export function withStartBy(
   ctx: AdmissionOptions,
   clock: Clock,
   limiter: string,
   startBy: number,
 ): AdmissionOptions {
+  const { priority, cost, key, deadline } = ctx;
   return {
-    priority: ctx.priority,
-    cost: ctx.cost,
-    deadline: ctx.deadline,
+    priority,
+    cost,
+    key,
+    deadline,
     onDone: (listener) => {
-      const stop = watchAdmission(ctx, clock, limiter, listener);
-      const timer = atDeadline(clock, startBy, () => listener(new RejectedError('SHED', limiter)));
-      return () => {
+      let stop: (() => void) | undefined;
+      const timer = atDeadline(clock, startBy, () => {
         stop?.();
+        listener(new RejectedError('SHED', limiter));
+      });
+      // Last, for it may find that the call is over already.
+      stop = watchAdmission(ctx, clock, limiter, (refusal) => {
         timer.cancel();
+        listener(refusal);
+      });
+      return () => {
+        timer.cancel();
+        stop?.();
       };
     },
   };

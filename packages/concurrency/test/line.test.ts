@@ -43,6 +43,22 @@ describe('the line', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('tells a call once that turns out to be over just as it begins to wait', async () => {
+    const clock = new VirtualClock();
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, maxWaitMs: 50, clock });
+    await limiter.acquire();
+    const gone = limiter.acquire({
+      onDone: (listener) => {
+        listener('the caller hung up');
+        return () => {};
+      },
+    });
+    await expect(gone).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(clock.pendingTimers).toBe(0);
+    await clock.advance(100);
+    expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, refused: 1 });
+  });
+
   it('survives any number of waiters that expire together', async () => {
     const clock = new VirtualClock();
     const count = 50_000;
@@ -93,6 +109,7 @@ describe('the line', () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
     await expect(limiter.execute(() => 1, { priority: Number.NaN })).rejects.toThrow(RangeError);
     expect(limiter.check({ priority: Number.NaN })).toBe(false);
+    expect(limiter.tryAcquire({ priority: Number.NaN })).toBeUndefined();
   });
 
   it('follows the budget it was given', async () => {

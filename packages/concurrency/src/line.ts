@@ -1,0 +1,190 @@
+import { PriorityQueue } from '@bp/bounded-queue';
+import {
+  type AdmissionOptions,
+  NO_ADMISSION_OPTIONS,
+  type RejectedError,
+  type RejectionCode,
+} from '@bp/core';
+import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
+import type { Permits } from './permits.ts';
+import type { Refusals } from './refusals.ts';
+import { Waiter, withStartBy } from './waiter.ts';
+
+/** Of those who wait, so many share one look at the clock for how long they did. */
+const WAITS_TIMED_ONE_IN = 16;
+
+/** Who waits for a permit, for how long, and who is next. */
+export class Line {
+  /** Undefined if nobody may wait. */
+  readonly queue: PriorityQueue<Waiter> | undefined;
+  readonly #options: ResolvedConcurrencyLimiterOptions;
+  readonly #permits: Permits;
+  readonly #refusals: Refusals;
+  readonly #onMoved: () => void;
+  #waited = 0;
+  #handingOn = false;
+  #resuming = false;
+
+  /** @param onMoved - called whenever there may be more room than before. */
+  constructor(
+    options: ResolvedConcurrencyLimiterOptions,
+    permits: Permits,
+    refusals: Refusals,
+    onMoved: () => void,
+  ) {
+    this.#options = options;
+    this.#permits = permits;
+    this.#refusals = refusals;
+    this.#onMoved = onMoved;
+    const { maxQueue: capacity, name, clock } = options;
+    if (capacity > 0) this.queue = new PriorityQueue<Waiter>({ capacity, name, clock, onDrop: this.#onDrop });
+  }
+
+  get size(): number {
+    return this.queue === undefined ? 0 : this.queue.size;
+  }
+
+  /** Has a call wait that cannot start: `settle` is told when it starts, or why it is refused. */
+  wait(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): void {
+    const code = this.#refusalForTime(ctx);
+    if (code === undefined && this.#enter(cost, ctx, settle)) return;
+    const refusal = this.#refusals.ifOver(ctx);
+    settle(refusal ?? this.#refusals.refuse(code ?? this.#fullCode, this.waitMs(ctx)));
+  }
+
+  /** Why a call that cannot start may not wait either, if so. */
+  refusalToWait(ctx: AdmissionOptions): RejectionCode | undefined {
+    return this.#refusalForTime(ctx) ?? (this.queue?.hasRoom(ctx) ? undefined : this.#fullCode);
+  }
+
+  /** Milliseconds that such a call would wait; undefined if nothing is known, such as while the limit is 0. */
+  waitMs({ cost = 1, priority = 0 }: AdmissionOptions): number | undefined {
+    const { pace, active, limit } = this.#permits;
+    const ahead = this.queue?.weightAhead(priority) ?? 0;
+    const permits = ahead > 0 ? ahead + cost : active + cost - limit;
+    if (permits <= 0) return 0;
+    const perPermit = pace.msPerPermit(this.#options.clock.now(), limit, active >= limit);
+    return perPermit === undefined ? undefined : permits * perPermit;
+  }
+
+  /** Takes back a permit, for whoever is next. @param startedAt - when it was given out, `NaN` if that was not timed. */
+  end(cost: number, startedAt: number): void {
+    const waiting = this.size > 0;
+    this.#permits.end(cost);
+    if (waiting || !Number.isNaN(startedAt)) {
+      const now = this.#options.loopBudget.look();
+      if (!Number.isNaN(startedAt)) this.#permits.pace.ended(now - startedAt);
+      if (waiting) this.#startNext(now);
+    }
+    this.#onMoved();
+  }
+
+  setLimit(limit: number): void {
+    const now = this.#options.clock.now();
+    this.#permits.limit = limit;
+    this.#permits.pace.limitChanged(now);
+    this.#startNext(now);
+    this.#onMoved();
+  }
+
+  get #fullCode(): RejectionCode {
+    return this.queue === undefined ? 'CONCURRENCY_LIMIT' : 'QUEUE_FULL';
+  }
+
+  /** Whether such a call would have to wait longer than it may. */
+  #refusalForTime(ctx: AdmissionOptions): RejectionCode | undefined {
+    const { deadline } = ctx;
+    const { maxWaitMs, clock } = this.#options;
+    if (this.queue === undefined || (deadline === undefined && maxWaitMs === Number.POSITIVE_INFINITY)) {
+      return undefined;
+    }
+    const waitMs = this.waitMs(ctx) ?? 0;
+    if (waitMs > maxWaitMs) return 'CONCURRENCY_LIMIT';
+    if (waitMs === 0 || deadline === undefined) return undefined;
+    const now = clock.now();
+    const { pace, active, limit } = this.#permits;
+    const worksMs = pace.expectedMs(now, active >= limit) ?? 0;
+    return now + waitMs + worksMs > deadline ? 'DEADLINE_EXCEEDED' : undefined;
+  }
+
+  #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {
+    const { queue } = this;
+    if (queue === undefined) return false;
+    const { clock, name, maxWaitMs } = this.#options;
+    if (queue.size === 0) this.#permits.pace.lineBegins();
+    if (maxWaitMs === Number.POSITIVE_INFINITY) {
+      const since = this.#waited++ % WAITS_TIMED_ONE_IN === 0 ? clock.now() : undefined;
+      if (!queue.tryPush(new Waiter(cost, settle, since, undefined), ctx)) return false;
+    } else {
+      const since = clock.now();
+      const startBy = since + maxWaitMs;
+      const waiter = new Waiter(cost, settle, since, startBy);
+      if (!queue.tryPush(waiter, withStartBy(ctx, clock, name, startBy))) return false;
+    }
+    // Held back by the loop's budget alone: nobody else's end will start it.
+    if (this.#permits.hasFreeInTurn(cost)) this.#resumeNextTurn();
+    return true;
+  }
+
+  readonly #isNext = ({ weight }: Waiter): boolean => this.#permits.hasFreeInTurn(weight);
+
+  /** Hands a permit to whoever is first in line, if there is one for it and the turn of the loop has time left. */
+  #startNext(now: number): void {
+    const { queue } = this;
+    if (queue === undefined || this.#handingOn) return;
+    if (queue.size === 0 || this.#permits.active >= this.#permits.limit) return;
+    if (!this.#options.loopBudget.allows(now)) {
+      this.#resumeNextTurn();
+      return;
+    }
+    const next = queue.tryTakeIf(this.#isNext);
+    if (next === undefined) return;
+    if (next.startBy !== undefined && next.startBy <= now) {
+      next.settle(this.#refusals.refuse('SHED', this.waitMs(NO_ADMISSION_OPTIONS)));
+    } else {
+      this.#permits.beginInTurn(next.weight, now, next.since);
+      next.settle(now);
+    }
+    this.#handOnSoon();
+  }
+
+  /**
+   * Starts more in a microtask, which comes after the one in which the call that was just started begins to work: what
+   * that costs is part of what the loop's budget is asked for.
+   */
+  #handOnSoon(): void {
+    if (this.#handingOn || this.size === 0 || this.#permits.active >= this.#permits.limit) return;
+    this.#handingOn = true;
+    queueMicrotask(this.#handOn);
+  }
+
+  readonly #handOn = (): void => {
+    this.#handingOn = false;
+    this.#startNext(this.#options.loopBudget.look());
+    this.#onMoved();
+  };
+
+  #resumeNextTurn(): void {
+    if (this.#resuming) return;
+    this.#resuming = true;
+    this.#options.loopBudget.whenNextTurn(this.#resume);
+  }
+
+  readonly #resume = (): void => {
+    this.#resuming = false;
+    this.#startNext(this.#options.loopBudget.look());
+    this.#onMoved();
+  };
+
+  readonly #onDrop = (waiter: Waiter, refusal: RejectedError): void => {
+    const { code } = refusal;
+    const told =
+      code === 'SHED'
+        ? this.#refusals.refuse(code, this.waitMs({ cost: waiter.weight }))
+        : this.#refusals.counted(refusal);
+    waiter.settle(told);
+    // A heavy one that leaves may have been all that kept lighter ones waiting.
+    if (code !== 'SHUTTING_DOWN') this.#handOnSoon();
+    this.#onMoved();
+  };
+}
