@@ -45,11 +45,15 @@ export class Calls {
       throw over;
     }
     this.#permits.admitted++;
+    let result: T;
     try {
-      return await fn(ctx as never);
-    } finally {
+      result = await fn(ctx as never);
+    } catch (error) {
       line.end(cost, start);
+      throw error;
     }
+    line.end(cost, start);
+    return result;
   }
 
   readonly #onResult = <T>(value: T): T => {

@@ -1,4 +1,3 @@
-import { PriorityQueue } from '@bp/bounded-queue';
 import {
   type AdmissionOptions,
   NO_ADMISSION_OPTIONS,
@@ -9,14 +8,14 @@ import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import type { Permits } from './permits.ts';
 import type { Refusals } from './refusals.ts';
 import { Waiter, withStartBy } from './waiter.ts';
+import { Waiters } from './waiters.ts';
 
 /** Of those who wait, so many share one look at the clock for how long they did. */
 const WAITS_TIMED_ONE_IN = 16;
 
 /** Who waits for a permit, for how long, and who is next. */
 export class Line {
-  /** Undefined if nobody may wait. */
-  readonly queue: PriorityQueue<Waiter> | undefined;
+  readonly waiters: Waiters;
   readonly #options: ResolvedConcurrencyLimiterOptions;
   readonly #permits: Permits;
   readonly #refusals: Refusals;
@@ -36,12 +35,11 @@ export class Line {
     this.#permits = permits;
     this.#refusals = refusals;
     this.#onMoved = onMoved;
-    const { maxQueue: capacity, name, clock } = options;
-    if (capacity > 0) this.queue = new PriorityQueue<Waiter>({ capacity, name, clock, onDrop: this.#onDrop });
+    this.waiters = new Waiters(options, this.#onDrop);
   }
 
   get size(): number {
-    return this.queue === undefined ? 0 : this.queue.size;
+    return this.waiters.size;
   }
 
   /** Has a call wait that cannot start: `settle` is told when it starts, or why it is refused. */
@@ -54,13 +52,14 @@ export class Line {
 
   /** Why a call that cannot start may not wait either, if so. */
   refusalToWait(ctx: AdmissionOptions): RejectionCode | undefined {
-    return this.#refusalForTime(ctx) ?? (this.queue?.hasRoom(ctx) ? undefined : this.#fullCode);
+    return this.#refusalForTime(ctx) ?? (this.waiters.hasRoom(ctx) ? undefined : this.#fullCode);
   }
 
   /** Milliseconds that such a call would wait; undefined if nothing is known, such as while the limit is 0. */
-  waitMs({ cost = 1, priority = 0 }: AdmissionOptions): number | undefined {
+  waitMs(ctx: AdmissionOptions): number | undefined {
+    const { cost = 1 } = ctx;
     const { pace, active, limit } = this.#permits;
-    const ahead = this.queue?.weightAhead(priority) ?? 0;
+    const ahead = this.waiters.weightAhead(ctx);
     const permits = ahead > 0 ? ahead + cost : active + cost - limit;
     if (permits <= 0) return 0;
     const perPermit = pace.msPerPermit(this.#options.clock.now(), limit, active >= limit);
@@ -88,14 +87,14 @@ export class Line {
   }
 
   get #fullCode(): RejectionCode {
-    return this.queue === undefined ? 'CONCURRENCY_LIMIT' : 'QUEUE_FULL';
+    return this.#options.maxQueue === 0 ? 'CONCURRENCY_LIMIT' : 'QUEUE_FULL';
   }
 
   /** Whether such a call would have to wait longer than it may. */
   #refusalForTime(ctx: AdmissionOptions): RejectionCode | undefined {
     const { deadline } = ctx;
-    const { maxWaitMs, clock } = this.#options;
-    if (this.queue === undefined || (deadline === undefined && maxWaitMs === Number.POSITIVE_INFINITY)) {
+    const { maxQueue, maxWaitMs, clock } = this.#options;
+    if (maxQueue === 0 || (deadline === undefined && maxWaitMs === Number.POSITIVE_INFINITY)) {
       return undefined;
     }
     const waitMs = this.waitMs(ctx) ?? 0;
@@ -108,18 +107,17 @@ export class Line {
   }
 
   #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {
-    const { queue } = this;
-    if (queue === undefined) return false;
+    const { waiters } = this;
     const { clock, name, maxWaitMs } = this.#options;
-    if (queue.size === 0) this.#permits.pace.lineBegins();
+    if (waiters.size === 0) this.#permits.pace.lineBegins();
     if (maxWaitMs === Number.POSITIVE_INFINITY) {
       const since = this.#waited++ % WAITS_TIMED_ONE_IN === 0 ? clock.now() : undefined;
-      if (!queue.tryPush(new Waiter(cost, settle, since, undefined), ctx)) return false;
+      if (!waiters.tryPush(new Waiter(cost, settle, since, undefined), ctx)) return false;
     } else {
       const since = clock.now();
       const startBy = since + maxWaitMs;
       const waiter = new Waiter(cost, settle, since, startBy);
-      if (!queue.tryPush(waiter, withStartBy(ctx, clock, name, startBy))) return false;
+      if (!waiters.tryPush(waiter, withStartBy(ctx, clock, name, startBy))) return false;
     }
     // Held back by the loop's budget alone: nobody else's end will start it.
     if (this.#permits.hasFreeInTurn(cost)) this.#resumeNextTurn();
@@ -130,20 +128,17 @@ export class Line {
 
   /** Hands a permit to whoever is first in line, if there is one for it and the turn of the loop has time left. */
   #startNext(now: number): void {
-    const { queue } = this;
-    if (queue === undefined || this.#handingOn) return;
-    if (queue.size === 0 || this.#permits.active >= this.#permits.limit) return;
+    if (this.#handingOn || this.size === 0 || this.#permits.active >= this.#permits.limit) return;
     if (!this.#options.loopBudget.allows(now)) {
       this.#resumeNextTurn();
       return;
     }
-    const next = queue.tryTakeIf(this.#isNext);
+    const next = this.waiters.takeIf(this.#isNext);
     if (next === undefined) return;
     if (next.startBy !== undefined && next.startBy <= now) {
       next.settle(this.#refusals.refuse('SHED', this.waitMs(NO_ADMISSION_OPTIONS)));
     } else {
-      this.#permits.beginInTurn(next.weight, now, next.since);
-      next.settle(now);
+      next.settle(this.#permits.beginInTurn(next.weight, now, next.since));
     }
     this.#handOnSoon();
   }

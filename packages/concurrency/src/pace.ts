@@ -59,9 +59,11 @@ export class Pace {
 
   /** Somebody who weighs `weight` and has waited since `since`, if that is known, was started. */
   lineMoved(now: number, weight: number, since: number | undefined): void {
-    this.started(now);
     if (since !== undefined) this.#wait.record(now - since);
-    if (now !== this.#lastMove) this.#measureGap(now);
+    if (now !== this.#lastMove) {
+      this.started(now);
+      this.#measureGap(now);
+    }
     this.#moved += weight;
   }
 

@@ -65,11 +65,17 @@ export class Permits {
     return this.#now;
   }
 
-  /** Gives a permit to one who has waited; whether that is `admitted` is for its own caller to see. */
-  beginInTurn(weight: number, now: number, since: number | undefined): void {
+  /**
+   * Gives a permit to one who has waited; whether it is `admitted` is for its own caller to see. Returns the time, `NaN` if
+   * this one is not timed: of those who start at the same look at the clock one stands for all.
+   */
+  beginInTurn(weight: number, now: number, since: number | undefined): number {
     this.#running++;
     this.active += weight;
     this.pace.lineMoved(now, weight, since);
+    if (now === this.#lastTimed) return Number.NaN;
+    this.#lastTimed = now;
+    return now;
   }
 
   /** Takes one back. */

@@ -9,6 +9,8 @@ export class Waiter {
   readonly since: number | undefined;
   /** When it has waited too long, if it ever has. */
   readonly startBy: number | undefined;
+  /** Who comes next, where that is all there is to know. */
+  next: Waiter | undefined;
 
   constructor(
     weight: number,
@@ -20,6 +22,7 @@ export class Waiter {
     this.settle = settle;
     this.since = since;
     this.startBy = startBy;
+    this.next = undefined;
   }
 }
 

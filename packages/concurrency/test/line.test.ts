@@ -1,4 +1,4 @@
-import { LoopBudget, systemClock } from '@bp/core';
+import { type AdmissionOptions, isRejected, LoopBudget, systemClock } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { ConcurrencyLimiter, type Permit } from '../src/index.ts';
@@ -174,5 +174,69 @@ describe('a refusal by tryAcquire', () => {
     refuse(100_000);
     const bytes = process.memoryUsage().heapUsed - before;
     expect(bytes / 200_000, `${bytes} bytes`).toBeLessThan(1);
+  });
+});
+
+describe('a line in which nobody has said anything of themselves', () => {
+  const callers = (limiter: ConcurrencyLimiter) => {
+    const order: string[] = [];
+    const call = (name: string, ...ctx: [AdmissionOptions?]): Promise<unknown> =>
+      (ctx[0] === undefined
+        ? limiter.execute(() => order.push(name))
+        : limiter.execute(() => order.push(name), ctx[0])
+      ).catch((error: unknown) => order.push(`${name} ${isRejected(error) && error.code}`));
+    return { order, call };
+  };
+
+  it('keeps its order when one comes that goes first, one that goes last and one that leaves', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 10 });
+    const held = await limiter.acquire();
+    const { order, call } = callers(limiter);
+    const controller = new AbortController();
+    const calls = [
+      call('a'),
+      call('b'),
+      call('first', { priority: 1 }),
+      call('last', { priority: -1 }),
+      call('gone', { signal: controller.signal }),
+      call('c'),
+    ];
+    controller.abort();
+    held.release();
+    await Promise.all(calls);
+    expect(order.filter((name) => !name.startsWith('gone'))).toEqual(['first', 'a', 'b', 'c', 'last']);
+    expect(order).toContain('gone CANCELLED');
+    const again = await limiter.acquire();
+    const more = [call('d'), call('e')];
+    again.release();
+    await Promise.all(more);
+    expect(order.slice(6)).toEqual(['d', 'e']);
+  });
+
+  it('is full, says so, makes room for the more important, and ends like any other', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 3 });
+    await limiter.acquire();
+    const { order, call } = callers(limiter);
+    const calls = [call('a'), call('b'), call('c')];
+    expect([limiter.check(), limiter.check({ priority: 1 }), limiter.check({ priority: -1 })]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    await call('d');
+    calls.push(call('e', { priority: 1 }));
+    const saturated: boolean[] = [];
+    limiter.onSaturation((now) => saturated.push(now));
+    await limiter.close({ deadline: 0 });
+    await Promise.all(calls);
+    expect(order.sort()).toEqual([
+      'a SHUTTING_DOWN',
+      'b SHUTTING_DOWN',
+      'c SHED',
+      'd QUEUE_FULL',
+      'e SHUTTING_DOWN',
+    ]);
+    expect(saturated).toEqual([false]);
+    expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, refused: 5 });
   });
 });
