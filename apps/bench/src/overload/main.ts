@@ -46,8 +46,8 @@ async function bestTuning(workload: Workload, capacity: number): Promise<Candida
 const points: Point[] = [];
 const recoveries: Record<string, Recovery> = {};
 for (const workload of workloads) {
-  const capacity = await measureCapacity(workload);
-  console.log(`${workload}: capacity ${capacity.toFixed(0)}/s`);
+  console.log(workload);
+  let capacity = await measureCapacity(workload);
   const candidates: Candidate[] = [
     ours,
     { name: 'Fastify', kind: 'bare' },
@@ -55,6 +55,9 @@ for (const workload of workloads) {
     await bestTuning(workload, capacity),
   ];
   for (const load of loads) {
+    // Anew for each row: not every machine is equally fast all the time.
+    capacity = await measureCapacity(workload);
+    console.log(`  capacity ${capacity.toFixed(0)}/s`);
     for (const candidate of candidates) {
       const point = await measurePoint(candidate, workload, capacity, load, seconds);
       points.push(point);

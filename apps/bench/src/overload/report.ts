@@ -33,18 +33,21 @@ export async function writeReport(
 function table(points: readonly Point[]): string {
   const servers = [...new Set(points.map(({ server }) => server))];
   const loads = [...new Set(points.map(({ load }) => load))];
-  const capacity = (points[0] as Point).capacity;
+  const capacityAt = (load: number): number => points.find((point) => point.load === load)?.capacity ?? 0;
   const cell = (load: number, server: string): string => {
     const point = points.find((other) => other.load === load && other.server === server);
     if (point === undefined) return '';
     return `${point.goodput.toFixed(0)} (${percent(point.share)}), ${Math.round(point.report.admittedP99Ms)} ms`;
   };
   return [
-    `Capacity ${capacity.toFixed(0)}/s. Answers in time a second, as a share of what is possible, and p99 of the admitted:`,
+    'Answers in time a second, as a share of what is possible, and p99 of the admitted:',
     '',
-    `| load | ${servers.join(' | ')} |`,
-    `| --- |${' --- |'.repeat(servers.length)}`,
-    ...loads.map((load) => `| ${load}x | ${servers.map((server) => cell(load, server)).join(' | ')} |`),
+    `| load | capacity | ${servers.join(' | ')} |`,
+    `| --- | --- |${' --- |'.repeat(servers.length)}`,
+    ...loads.map(
+      (load) =>
+        `| ${load}x | ${capacityAt(load).toFixed(0)}/s | ${servers.map((server) => cell(load, server)).join(' | ')} |`,
+    ),
   ].join('\n');
 }
 
