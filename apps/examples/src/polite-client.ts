@@ -67,7 +67,9 @@ async function measure(client: Client) {
   };
 }
 
-console.log(`${CLIENTS} clients want one answer each, within ${TIMEOUT_MS / 1000} s and ${MAX_ATTEMPTS} tries`);
+console.log(
+  `${CLIENTS} clients want one answer each, within ${TIMEOUT_MS / 1000} s and ${MAX_ATTEMPTS} tries`,
+);
 const results = { naive: await measure(naive), polite: await measure(polite) };
 console.log(`${''.padEnd(20)}${'at once'.padStart(10)}${'as told'.padStart(10)}`);
 for (const [what, value] of Object.entries(results.naive)) {

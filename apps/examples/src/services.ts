@@ -23,7 +23,7 @@ async function listen(app: FastifyInstance): Promise<string> {
 
 /** The second service works until it is done or nobody waits for it any more; `onHop` is told when it begins. */
 async function startStock(onHop: (hop: Hop) => void): Promise<FastifyInstance> {
-  const app = Fastify();
+  const app = Fastify({ forceCloseConnections: true });
   await app.register(backpressure, { deadline: {} });
   app.route<{ Querystring: { workMs?: string } }>({
     method: ['GET', 'POST'],
@@ -39,7 +39,7 @@ async function startStock(onHop: (hop: Hop) => void): Promise<FastifyInstance> {
 
 /** The first service passes on what is left of its caller's time, and its caller's hanging up. */
 async function startOrders(stockUrl: string): Promise<FastifyInstance> {
-  const app = Fastify();
+  const app = Fastify({ forceCloseConnections: true });
   await app.register(backpressure, { deadline: {} });
   app.route<{ Querystring: { workMs?: string } }>({
     method: ['GET', 'POST'],

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { answers, answerTo } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { Door } from './door/door.ts';
-import { Doorkeeper, type Inside } from './door/doorkeeper.ts';
+import { Doorkeeper } from './door/doorkeeper.ts';
 import { latenessMs } from './gates/deadline.ts';
 import { LoadGate } from './gates/load.ts';
 import { ShutdownGate } from './gates/shutdown.ts';
@@ -34,7 +34,6 @@ export class Edge {
   readonly #overload: Overload;
   readonly #doorkeeper: Doorkeeper | undefined;
   #door: Door | undefined;
-  #refusedAtDoor = 0;
 
   constructor(options: ResolvedBackpressureOptions) {
     const { clock, load } = options;
@@ -46,7 +45,8 @@ export class Edge {
     this.#load = load === undefined ? undefined : new LoadGate(clock, load, this.#requests);
     this.#overload = new Overload(clock);
     if (this.#load !== undefined && load?.door !== undefined) {
-      this.#doorkeeper = new Doorkeeper(options, this.#load, this.#inside);
+      const [overload, shutdown, replies] = [this.#overload, this.#shutdown, this.#replies];
+      this.#doorkeeper = new Doorkeeper(options, { load: this.#load, overload, shutdown, replies });
     }
   }
 
@@ -89,7 +89,7 @@ export class Edge {
     return {
       ...this.#requests.stats(),
       refused: this.#replies.counts,
-      refusedAtDoor: this.#refusedAtDoor,
+      refusedAtDoor: this.#doorkeeper?.refused ?? 0,
       waiting: this.#load?.waiting ?? 0,
       pressure: load === undefined ? 0 : (this.#load?.pressure(load, this.#clock.now()) ?? 0),
       overloaded: this.#overload.isOn,
@@ -142,22 +142,6 @@ export class Edge {
     const { [routeSettings]: settings } = request as Partial<Admitted>;
     const tier = this.#options.tierOf?.(request);
     settings?.rateLimit?.refund({ request, tier, cost: settings.cost, now: this.#clock.now() });
-  }
-
-  /** What the door is told of the rest. */
-  get #inside(): Inside {
-    const edge = this;
-    return {
-      get refusesForLoad() {
-        return edge.#overload.isOn && !edge.#shutdown.begun;
-      },
-      refuse: (retryAfterMs, now) => {
-        this.#overload.refused(now);
-        this.#refusedAtDoor++;
-        const spreadMs = this.#spreadMs;
-        return this.#replies.onWire({ reason: 'load', answer: answers.overloaded, retryAfterMs, spreadMs });
-      },
-    };
   }
 
   get #spreadMs(): number {
@@ -235,7 +219,8 @@ export class Edge {
 
   #admit({ request, reply, settings, deadline, priority }: Arrival, done: Done): void {
     (request as Admitted)[routeSettings] = settings;
-    request.backpressure = this.#requests.begin(reply.raw, deadline, priority);
+    const key = settings.rateLimit?.keyOf(request);
+    request.backpressure = this.#requests.begin(reply.raw, { deadline, priority, key });
     done();
   }
 

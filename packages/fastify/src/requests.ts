@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { RequestContext } from '@bp/context';
+import { RequestContext, type RequestContextOptions } from '@bp/context';
 import type { Clock } from '@bp/core';
 import type { RequestCounts } from './loop-load.ts';
 import type { BackpressureStats } from './stats.ts';
@@ -28,8 +28,11 @@ export class Requests implements RequestCounts {
   }
 
   /** The context of a request that was admitted; it is cancelled when the client leaves and ends with the response. */
-  begin(response: ServerResponse, deadline: number | undefined, priority: number): RequestContext {
-    const context = new RequestContext({ deadline, priority, clock: this.#clock });
+  begin(
+    response: ServerResponse,
+    options: Pick<RequestContextOptions, 'deadline' | 'priority' | 'key'>,
+  ): RequestContext {
+    const context = new RequestContext({ ...options, clock: this.#clock });
     this.#admitted++;
     this.#active++;
     // Of the response, not of the request: that one closes as soon as its body has been read.

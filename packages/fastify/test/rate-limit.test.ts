@@ -28,6 +28,22 @@ describe('the limit of a client', () => {
     expect((await app.inject('/')).statusCode, `at ${clock.now()}`).toBe(200);
   });
 
+  it('is who asks in the context of a request, for pools that share fairly', async () => {
+    const { app } = await build({
+      rateLimit: { rate: 10, key: ({ headers }) => headers['x-user-id'] as string | undefined },
+    });
+    app.get('/', ({ backpressure }) => ({ key: backpressure.key }));
+    const keys = await Promise.all([
+      app.inject(user('ada')),
+      app.inject(user('ada')),
+      app.inject(user('bob')),
+      app.inject('/'),
+    ]);
+    const [ada, again, bob, nobody] = keys.map((answer) => answer.json().key);
+    expect(ada).toBe(again);
+    expect(new Set([ada, bob, nobody]).size).toBe(3);
+  });
+
   it('counts by the user function, by the address where it says nothing, and never takes one for the other', async () => {
     const { app } = await build({
       rateLimit: { rate: 1, burst: 1, key: ({ headers }) => headers['x-user-id'] as string | undefined },

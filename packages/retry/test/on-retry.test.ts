@@ -58,16 +58,17 @@ describe('a try without a bound', () => {
     const controller = new AbortController();
     const errors: unknown[] = [];
     const { fetch } = scripted(['hang'], {
-      breakerFor: () => ({
-        execute: async (fn: (ctx: never) => unknown, ctx: unknown) => {
-          try {
-            return await fn(ctx as never);
-          } catch (error) {
-            errors.push(error);
-            throw error;
-          }
-        },
-      }) as never,
+      breakerFor: () =>
+        ({
+          execute: async (fn: (ctx: never) => unknown, ctx: unknown) => {
+            try {
+              return await fn(ctx as never);
+            } catch (error) {
+              errors.push(error);
+              throw error;
+            }
+          },
+        }) as never,
     });
     const answer = fetch('https://a.example/', { signal: controller.signal }).catch((error) => error);
     const reason = new DOMException('too late', 'TimeoutError');

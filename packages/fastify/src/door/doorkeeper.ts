@@ -1,19 +1,23 @@
 import type { Clock } from '@bp/core';
 import type { RouteOptions } from 'fastify';
 import { prefersProblem } from '../accept.ts';
+import { answers } from '../answers.ts';
 import { claim } from '../arrival.ts';
 import type { LoadGate } from '../gates/load.ts';
+import type { ShutdownGate } from '../gates/shutdown.ts';
 import type { ResolvedBackpressureOptions } from '../options.ts';
+import type { Overload } from '../overload.ts';
+import type { Replies } from '../reply.ts';
 import type { RouteSettings } from '../routes.ts';
 import type { Keeper } from './guard.ts';
 import type { RequestHead } from './request-head.ts';
 
-/** What the keeper needs to know of the rest of the edge. */
+/** The parts of the edge that a keeper works with. */
 export interface Inside {
-  /** Whether requests are being refused for load, and for nothing else. */
-  readonly refusesForLoad: boolean;
-  /** Counts a refusal and returns the answer as it goes on the wire. */
-  refuse(retryAfterMs: number, now: number): string;
+  readonly load: LoadGate;
+  readonly overload: Overload;
+  readonly shutdown: ShutdownGate;
+  readonly replies: Replies;
 }
 
 /** Refuses at the door whoever the load gate would refuse, on routes whose URL is all there is to know of them. */
@@ -21,20 +25,24 @@ export class Doorkeeper implements Keeper {
   readonly maxUnreadBodyBytes: number;
   readonly #options: ResolvedBackpressureOptions;
   readonly #clock: Clock;
-  readonly #load: LoadGate;
   readonly #inside: Inside;
   readonly #routes = new Map<string, RouteSettings>();
+  #refused = 0;
 
-  constructor(options: ResolvedBackpressureOptions, load: LoadGate, inside: Inside) {
+  constructor(options: ResolvedBackpressureOptions, inside: Inside) {
     this.maxUnreadBodyBytes = options.maxUnreadBodyBytes;
     this.#options = options;
     this.#clock = options.clock;
-    this.#load = load;
     this.#inside = inside;
   }
 
+  /** Requests refused so far. */
+  get refused(): number {
+    return this.#refused;
+  }
+
   get isNeeded(): boolean {
-    return this.#inside.refusesForLoad;
+    return this.#inside.overload.isOn && !this.#inside.shutdown.begun;
   }
 
   /** A route with parameters, wildcards or constraints is not known by its URL: its requests are judged inside. */
@@ -49,9 +57,13 @@ export class Doorkeeper implements Keeper {
     const now = this.#clock.now();
     const tier = this.#options.load?.door?.tierOf?.({ method, path, headers, remoteAddress });
     const { priority, deadline } = claim(headers, tier, settings, this.#options, now);
-    const retryAfterMs = this.#load.refusal(settings.load, priority, deadline, now);
+    const { load, overload, replies } = this.#inside;
+    const retryAfterMs = load.refusal(settings.load, priority, deadline, now);
     if (retryAfterMs === undefined) return undefined;
-    this.#load.refused(priority, now);
-    return this.#inside.refuse(retryAfterMs, now);
+    load.refused(priority, now);
+    overload.refused(now);
+    this.#refused++;
+    const { spreadMs } = load;
+    return replies.onWire({ reason: 'load', answer: answers.overloaded, retryAfterMs, spreadMs });
   }
 }

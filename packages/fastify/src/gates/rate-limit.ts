@@ -33,6 +33,8 @@ export interface RateLimitGate {
    * `RateLimit` fields of the reply.
    */
   decide(question: RateLimitQuestion): number | undefined | Promise<number | undefined>;
+  /** By what the client of a request is told from others. */
+  keyOf(request: FastifyRequest): string;
   /** Gives back what a request took that was refused for load after all. */
   refund(question: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void;
   close(): Promise<void>;
@@ -105,6 +107,10 @@ class LocalRateLimit implements RateLimitGate {
     return retryAfterMs;
   }
 
+  keyOf(request: FastifyRequest): string {
+    return this.#keys.of(request);
+  }
+
   refund({ request, tier, cost, now }: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void {
     this.#tier = tier;
     this.#limiter.refund(this.#keys.of(request), cost, now);
@@ -153,6 +159,10 @@ class SharedRateLimit implements RateLimitGate {
       if (this.#fields !== undefined) reply.header('ratelimit', this.#fields.exhausted(retryAfterMs));
       return retryAfterMs;
     }
+  }
+
+  keyOf(request: FastifyRequest): string {
+    return this.#keys.of(request);
   }
 
   /** A permit that was debited elsewhere is spent. */
