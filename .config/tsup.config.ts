@@ -29,5 +29,6 @@ export default defineConfig(async () => {
     treeshake: true,
     // Some runtimes know Node's modules by their full name alone.
     removeNodeProtocol: false,
+    external: [/^node:/],
   };
 });
