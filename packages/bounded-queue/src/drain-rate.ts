@@ -4,8 +4,8 @@ import type { Clock } from '@bp/core';
 const WINDOW_MS = 1000;
 
 /**
- * How fast a queue is emptied, measured only when somebody is refused: taking costs one increment and no look at
- * the clock.
+ * How fast a queue is emptied, measured only from when it is full and only when somebody is refused: taking costs one
+ * increment and no look at the clock.
  */
 export class DrainRate {
   readonly #clock: Clock;
@@ -16,6 +16,12 @@ export class DrainRate {
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#since = clock.now();
+  }
+
+  /** The queue is full now, where it was not: how fast it was emptied before tells how much came, not how fast it can be. */
+  begin(taken: number): void {
+    this.#since = this.#clock.now();
+    this.#takenBefore = taken;
   }
 
   /** Milliseconds in which `items` are taken as things go, given that `taken` have been so far; undefined if none were. */

@@ -1,60 +1,48 @@
-import { Entry, type Storage } from './entry.ts';
-import { RingBuffer } from './ring-buffer.ts';
+import type { AdmissionOptions } from '@bp/core';
+import type { Entry } from './entry.ts';
+import { EntryList } from './entry-list.ts';
+import type { Storage } from './storage.ts';
+import { Victims } from './victims.ts';
 
-/** Below so many removed entries in the ring it is not worth while to compact it. */
-const FEW = 32;
-
-/**
- * First in, first out. An entry that is removed stays in the ring as a tombstone until it comes out or until more
- * than half of the ring are tombstones, so removing is O(1) amortised and memory within twice what is queued.
- */
+/** First in, first out; nobody makes room, or whoever has waited longest does. */
 export class Fifo<T> implements Storage<T> {
-  readonly #ring = new RingBuffer<T | Entry<T>>();
-  readonly #evictsOldest: boolean;
-  #removed = 0;
+  readonly displacesEquals: boolean;
+  readonly #list = new EntryList<T>();
 
-  constructor(evictsOldest: boolean) {
-    this.#evictsOldest = evictsOldest;
-  }
-
-  addPlain(item: T): void {
-    this.#ring.push(item);
+  constructor(dropsOldest: boolean) {
+    this.displacesEquals = dropsOldest;
   }
 
   add(entry: Entry<T>): void {
-    this.#ring.push(entry);
-  }
-
-  peek(): T | Entry<T> | undefined {
-    if (this.#removed > 0) this.#dropTombstones();
-    return this.#ring.peek();
-  }
-
-  shift(): T | Entry<T> | undefined {
-    if (this.#removed > 0) this.#dropTombstones();
-    return this.#ring.shift();
+    this.#list.add(entry);
   }
 
   remove(entry: Entry<T>): void {
-    entry.queued = false;
-    this.#removed++;
-    if (this.#removed < FEW || this.#removed * 2 < this.#ring.length) return;
-    this.#ring.filter((value) => !(value instanceof Entry) || value.queued);
-    this.#removed = 0;
+    this.#list.remove(entry);
   }
 
-  canMakeRoom(): boolean {
-    return this.#evictsOldest;
+  serve(entry: Entry<T>): void {
+    this.#list.remove(entry);
   }
 
-  evict(): T | Entry<T> | undefined {
-    return this.shift();
+  next(newestFirst: boolean): Entry<T> | undefined {
+    return newestFirst ? this.#list.last : this.#list.first;
   }
 
-  #dropTombstones(): void {
-    for (let value = this.#ring.peek(); value instanceof Entry && !value.queued; value = this.#ring.peek()) {
-      this.#ring.shift();
-      this.#removed--;
+  victim(): Entry<T> | undefined {
+    return this.#list.first;
+  }
+
+  victimsFor(_newcomer: AdmissionOptions, items: number, weight: number): Entry<T>[] | undefined {
+    if (!this.displacesEquals) return undefined;
+    const victims = new Victims<T>(items, weight);
+    for (let entry = this.#list.first; entry !== undefined && !victims.enough; entry = entry.next) {
+      victims.add(entry);
     }
+    return victims.enough ? victims.entries : undefined;
+  }
+
+  weightAhead(): number {
+    return this.#list.weight;
   }
 }

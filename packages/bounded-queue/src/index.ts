@@ -1,5 +1,12 @@
 export { BoundedQueue } from './bounded-queue.ts';
-export type { BoundedQueueOptions, PriorityQueueOptions, QueueOptions } from './options.ts';
+export { FairQueue } from './fair-queue.ts';
+export type {
+  BoundedQueueOptions,
+  FairQueueOptions,
+  PriorityQueueOptions,
+  QueueOptions,
+} from './options.ts';
 export { PriorityQueue } from './priority-queue.ts';
 export type { QueueStats } from './queue.ts';
 export { ServiceTime } from './service-time.ts';
+export type { SojournOptions } from './sojourn.ts';

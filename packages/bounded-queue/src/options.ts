@@ -11,8 +11,9 @@ import {
   type RejectedError,
   systemClock,
 } from '@bp/core';
+import { Sojourn, type SojournOptions } from './sojourn.ts';
 
-/** What both queues may be told. */
+/** What every queue may be told. */
 export interface QueueOptions<T> {
   /** Items that may wait at once (>= 1). */
   readonly capacity: number;
@@ -31,7 +32,12 @@ export interface QueueOptions<T> {
   readonly highWater?: number | undefined;
   /** Share of the capacity (0 to 1, below `highWater`) down to which it then stays so. Default: half of `highWater`. */
   readonly lowWater?: number | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: `bounded-queue` or `priority-queue`. */
+  /**
+   * What to do about items that wait too long: drop them (told `SHED`) while the queue is overloaded. Every take then reads
+   * the clock. Default: they wait until they are taken, or over.
+   */
+  readonly sojourn?: SojournOptions | undefined;
+  /** What it is called in refusals (1 to 100 characters). Default: `bounded-queue`, `priority-queue` or `fair-queue`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
@@ -46,7 +52,10 @@ export interface BoundedQueueOptions<T> extends QueueOptions<T> {
 /** Options of `PriorityQueue`. */
 export type PriorityQueueOptions<T> = QueueOptions<T>;
 
-/** What both queues hold of their options: nothing is undefined but a callback nobody gave. */
+/** Options of `FairQueue`. */
+export type FairQueueOptions<T> = QueueOptions<T>;
+
+/** What every queue holds of their options: nothing is undefined but what nobody asked for. */
 export interface ResolvedQueueOptions<T> {
   readonly capacity: number;
   readonly maxWeight: number;
@@ -55,6 +64,7 @@ export interface ResolvedQueueOptions<T> {
   readonly maxWaitingTakers: number;
   readonly highWater: number;
   readonly lowWater: number;
+  readonly sojourn: Sojourn<T> | undefined;
   readonly name: string;
   readonly clock: Clock;
 }
@@ -84,6 +94,7 @@ export function resolveOptions<T>(options: QueueOptions<T>, defaultName: string)
     ),
     highWater: Math.ceil(highWater * capacity),
     lowWater: Math.floor(lowWater * capacity),
+    sojourn: options.sojourn === undefined ? undefined : new Sojourn(options.sojourn),
     name: checkName('name', options.name ?? defaultName),
     clock: checkClock('clock', options.clock ?? systemClock),
   };

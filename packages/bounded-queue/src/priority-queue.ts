@@ -1,3 +1,4 @@
+import { FifoLevel } from './level.ts';
 import { Levels } from './levels.ts';
 import { type PriorityQueueOptions, resolveOptions } from './options.ts';
 import { Queue } from './queue.ts';
@@ -16,14 +17,9 @@ export class PriorityQueue<T> extends Queue<T> {
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: PriorityQueueOptions<T>) {
-    const levels = new Levels<T>();
+    const levels = new Levels<T>((priority) => new FifoLevel(priority));
     super(resolveOptions(options, 'priority-queue'), levels);
     this.#levels = levels;
-  }
-
-  /** The sum of the weights of the items that would come out before a newcomer of this priority (default 0). */
-  weightAhead(priority = 0): number {
-    return this.#levels.weightAhead(priority);
   }
 
   /** Drops everything of the least important level, each told `SHED`. Returns how many there were. */

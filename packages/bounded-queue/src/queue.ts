@@ -7,10 +7,9 @@ import {
   type Unsubscribe,
   watchAdmission,
 } from '@bp/core';
-import { DrainRate } from './drain-rate.ts';
-import { Entry, type Storage } from './entry.ts';
-import { Fill } from './fill.ts';
+import { Contents } from './contents.ts';
 import type { ResolvedQueueOptions } from './options.ts';
+import type { Storage } from './storage.ts';
 import { WaitList } from './wait-list.ts';
 
 /** A snapshot of a queue: gauges and counters that only grow. */
@@ -32,16 +31,12 @@ export interface QueueStats {
   readonly refused: number;
 }
 
-/** What both queues have in common: everything but the order in which items come out and who makes room for whom. */
+/** What all queues have in common: everything but the order in which items come out and who makes room for whom. */
 export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   readonly #options: ResolvedQueueOptions<T>;
-  readonly #storage: Storage<T>;
+  readonly #contents: Contents<T>;
   readonly #takers: WaitList<undefined, T>;
   readonly #producers: WaitList<T, void>;
-  readonly #drainRate: DrainRate;
-  readonly #fill: Fill;
-  #taken = 0;
-  #dropped = 0;
   #refused = 0;
   #closing = false;
   #emptied: (() => void) | undefined;
@@ -49,16 +44,14 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   protected constructor(options: ResolvedQueueOptions<T>, storage: Storage<T>) {
     this.#options = options;
-    this.#storage = storage;
+    this.#contents = new Contents(options, storage, () => this.#onLeft());
     this.#takers = new WaitList(options.clock, options.name);
     this.#producers = new WaitList(options.clock, options.name);
-    this.#fill = new Fill(options.highWater, options.lowWater);
-    this.#drainRate = new DrainRate(options.clock);
   }
 
   /** Items waiting now. O(1). */
   get size(): number {
-    return this.#fill.size;
+    return this.#contents.size;
   }
 
   /** Items that may wait at once. */
@@ -71,7 +64,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * closing, heavier than the queue, `undefined` (which cannot be told from an empty queue), or `ctx` is over.
    */
   tryPush(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
-    if (this.#producers.length === 0 && this.#admit(item, ctx) === undefined) return true;
+    if (this.#producers.length === 0) {
+      // Most say nothing of themselves, and find room: for them this is all there is to ask.
+      if (ctx === NO_ADMISSION_OPTIONS && this.#takers.length === 0 && !this.#closing) {
+        if (this.#contents.addPlain(item)) return true;
+      }
+      if (this.#admit(item, ctx) === undefined) return true;
+    }
     this.#refused++;
     return false;
   }
@@ -98,39 +97,28 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
       return this.#producers.wait(item, ctx);
     }
     this.#refused++;
-    throw over ?? this.#refusal(code);
+    throw over ?? this.#refusal(code, ctx);
   }
 
   /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
   tryTake(): T | undefined {
-    let next = this.#storage.shift();
-    while (next instanceof Entry) {
-      const over = this.#overOf(next);
-      if (over === undefined) break;
-      this.#drop(next, over);
-      next = this.#storage.shift();
-    }
-    return next === undefined ? undefined : this.#take(next);
+    const item = this.#contents.take();
+    if (this.#closing || this.#producers.length > 0) this.#onLeft();
+    return item;
   }
 
   /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
   tryTakeIf(wanted: (item: T) => boolean): T | undefined {
-    const next = this.peek();
-    if (next === undefined || !wanted(next)) return undefined;
-    // Not asked again whether it has expired: what is taken must be what was wanted.
-    return this.#take(this.#storage.shift() as T | Entry<T>);
+    const item = this.#contents.takeIf(wanted);
+    if (this.#closing || this.#producers.length > 0) this.#onLeft();
+    return item;
   }
 
   /** The next item, which stays where it is; undefined if there is none. */
   peek(): T | undefined {
-    for (;;) {
-      const next = this.#storage.peek();
-      if (!(next instanceof Entry)) return next;
-      const over = this.#overOf(next);
-      if (over === undefined) return next.item;
-      this.#storage.shift();
-      this.#drop(next, over);
-    }
+    const item = this.#contents.peek();
+    if (this.#closing || this.#producers.length > 0) this.#onLeft();
+    return item;
   }
 
   /**
@@ -145,7 +133,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (over !== undefined) throw over;
     const item = this.tryTake();
     if (item !== undefined) return item;
-    if (this.#closing) throw this.#refusal('SHUTTING_DOWN');
+    if (this.#closing) throw new RejectedError('SHUTTING_DOWN', name);
     if (this.#takers.length >= maxWaitingTakers) throw new RejectedError('QUEUE_FULL', name);
     return this.#takers.wait(undefined, ctx);
   }
@@ -169,35 +157,40 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Whether {@link Queue.tryPush} would accept an item with this `ctx`, as far as room goes. */
   hasRoom(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
-    const { cost = 1, priority = 0 } = ctx;
     if (this.#closing || this.#producers.length > 0) return false;
-    return this.#takers.length > 0 || this.#couldMakeRoom(priority, cost);
+    return this.#takers.length > 0 || this.#contents.hasRoom(ctx);
+  }
+
+  /** The sum of the weights of the items that would come out before a newcomer with this `ctx`, if no more came. */
+  weightAhead(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
+    return this.#contents.weightAhead(ctx);
   }
 
   /** Drops everything that waits, each told `code`. Returns how many there were. */
   clear(code: RejectionCode = 'SHED'): number {
-    const before = this.#dropped;
+    const before = this.#contents.dropped;
     while (this.dropNext(code));
-    return this.#dropped - before;
+    return this.#contents.dropped - before;
   }
 
   /** Calls `listener` with true when the queue reaches its high water mark, with false when it is back at the low one. */
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#fill.onSaturation(listener);
+    return this.#contents.onSaturation(listener);
   }
 
   /** A snapshot; reading it costs nobody else anything. */
   stats(): QueueStats {
+    const { size, weight, saturated, taken, dropped } = this.#contents;
     return {
-      size: this.#fill.size,
+      size,
       capacity: this.#options.capacity,
-      weight: this.#fill.weight,
-      saturated: this.#fill.saturated,
+      weight,
+      saturated,
       waitingProducers: this.#producers.length,
       waitingTakers: this.#takers.length,
-      accepted: this.#fill.size + this.#taken + this.#dropped,
-      taken: this.#taken,
-      dropped: this.#dropped,
+      accepted: size + taken + dropped,
+      taken,
+      dropped,
       refused: this.#refused,
     };
   }
@@ -215,9 +208,9 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const { clock, name } = this.#options;
     this.#closed ??= new Promise((resolve) => {
       this.#emptied = resolve;
-      if (this.#fill.size === 0) resolve();
+      if (this.size === 0) resolve();
     });
-    if (this.#fill.size > 0) {
+    if (this.size > 0) {
       if (refusalAtEntry(ctx, clock, name) !== undefined) {
         this.clear('SHUTTING_DOWN');
       } else {
@@ -234,85 +227,38 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Drops whoever makes room first, telling it `code`; false if the queue is empty. */
   protected dropNext(code: RejectionCode): boolean {
-    const evicted = this.#evict(code);
-    if (this.#producers.length > 0) this.#admitProducers();
-    return evicted;
-  }
-
-  #evict(code: RejectionCode): boolean {
-    const evicted = this.#storage.evict();
-    if (evicted === undefined) return false;
-    this.#drop(evicted, new RejectedError(code, this.#options.name));
-    return true;
-  }
-
-  #take(value: T | Entry<T>): T {
-    const item = this.#leave(value);
-    this.#taken++;
-    if (this.#producers.length > 0) this.#admitProducers();
-    return item;
-  }
-
-  // Timers come late on a busy loop; what they have not told yet must still not be handed out.
-  #overOf({ ctx }: Entry<T>): RejectedError | undefined {
-    const { clock, name } = this.#options;
-    return ctx === NO_ADMISSION_OPTIONS ? undefined : refusalAtEntry(ctx, clock, name);
+    const dropped = this.#contents.dropNext(code);
+    this.#onLeft();
+    return dropped;
   }
 
   /** Undefined if the item was accepted, else why not. */
   #admit(item: T, ctx: AdmissionOptions): RejectionCode | undefined {
     if (this.#closing) return 'SHUTTING_DOWN';
     if (item === undefined) return 'QUEUE_FULL';
-    if (ctx === NO_ADMISSION_OPTIONS) return this.#admitPlain(item);
-
-    const { clock, name, maxWeight } = this.#options;
-    const over = refusalAtEntry(ctx, clock, name);
-    if (over !== undefined) return over.code;
-    const { cost = 1, priority = 0 } = ctx;
-    if (!(cost > 0 && cost <= maxWeight) || Number.isNaN(priority)) return 'QUEUE_FULL';
-    if (this.#handOver(item)) return undefined;
-    if (!this.#makeRoom(priority, cost)) return 'QUEUE_FULL';
-    const entry = new Entry(item, priority, cost, ctx);
-    this.#storage.add(entry);
-    this.#fill.enter(cost);
-    entry.stopWatching = watchAdmission(ctx, clock, name, (refusal) => {
-      this.#storage.remove(entry);
-      this.#drop(entry, refusal);
-      this.#admitProducers();
-    });
-    return undefined;
-  }
-
-  #admitPlain(item: T): RejectionCode | undefined {
-    if (this.#takers.length > 0 && this.#handOver(item)) return undefined;
-    if (this.#fill.size >= this.#options.capacity || this.#fill.weight >= this.#options.maxWeight) {
-      if (!this.#makeRoom(0, 1)) return 'QUEUE_FULL';
+    if (ctx !== NO_ADMISSION_OPTIONS) {
+      const { clock, name, maxWeight } = this.#options;
+      const over = refusalAtEntry(ctx, clock, name);
+      if (over !== undefined) return over.code;
+      const { cost = 1, priority = 0 } = ctx;
+      if (!(cost > 0 && cost <= maxWeight) || Number.isNaN(priority)) return 'QUEUE_FULL';
     }
-    this.#storage.addPlain(item);
-    this.#fill.enter(1);
-    return undefined;
+    if (this.#takers.length > 0 && this.#handOver(item)) return undefined;
+    return this.#contents.add(item, ctx) ? undefined : 'QUEUE_FULL';
   }
 
   #handOver(item: T): boolean {
     const taker = this.#takers.shift();
     if (taker === undefined) return false;
-    this.#taken++;
+    this.#contents.handedOver();
     taker.resolve(item);
     return true;
   }
 
-  #couldMakeRoom(priority: number, weight: number): boolean {
-    const { capacity, maxWeight } = this.#options;
-    const items = Math.max(0, this.#fill.size + 1 - capacity);
-    const excess = Math.max(0, this.#fill.weight + weight - maxWeight);
-    return (items === 0 && excess === 0) || this.#storage.canMakeRoom(priority, items, excess);
-  }
-
-  #makeRoom(priority: number, weight: number): boolean {
-    const { capacity, maxWeight } = this.#options;
-    if (!this.#couldMakeRoom(priority, weight)) return false;
-    while (this.#fill.size >= capacity || this.#fill.weight + weight > maxWeight) this.#evict('SHED');
-    return true;
+  /** There may be room now for those who wait for it, or nothing left to wait for. */
+  #onLeft(): void {
+    if (this.#closing && this.size === 0) this.#emptied?.();
+    if (this.#producers.length > 0) this.#admitProducers();
   }
 
   /** Whoever waited longest comes first; a heavy one is not overtaken by lighter ones. */
@@ -324,29 +270,8 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     }
   }
 
-  #leave(value: T | Entry<T>): T {
-    let item: T;
-    if (value instanceof Entry) {
-      value.stopWatching?.();
-      this.#fill.leave(value.weight);
-      item = value.item;
-    } else {
-      this.#fill.leave(1);
-      item = value;
-    }
-    if (this.#closing && this.#fill.size === 0) this.#emptied?.();
-    return item;
-  }
-
-  #drop(value: T | Entry<T>, refusal: RejectedError): void {
-    this.#dropped++;
-    const item = this.#leave(value);
-    this.#options.onDrop?.(item, refusal);
-  }
-
-  #refusal(code: RejectionCode): RejectedError {
-    const retryAfterMs =
-      code === 'QUEUE_FULL' ? this.#drainRate.timeFor(this.#fill.size, this.#taken) : undefined;
+  #refusal(code: RejectionCode, ctx: AdmissionOptions): RejectedError {
+    const retryAfterMs = code === 'QUEUE_FULL' ? this.#contents.drainMs(ctx) : undefined;
     return new RejectedError(code, this.#options.name, { retryAfterMs });
   }
 }

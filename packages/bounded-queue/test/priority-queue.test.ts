@@ -78,10 +78,10 @@ describe('PriorityQueue', () => {
     queue.tryPush('low', { priority: -1, cost: 5 });
     queue.tryPush('plain', { cost: 2 });
     queue.tryPush('high', { priority: 3 });
-    expect([4, 3, 0, -1].map((priority) => queue.weightAhead(priority))).toEqual([0, 1, 3, 8]);
+    expect([4, 3, 0, -1].map((priority) => queue.weightAhead({ priority }))).toEqual([0, 1, 3, 8]);
     expect(queue.weightAhead()).toBe(3);
     drain(queue);
-    expect(queue.weightAhead(-1)).toBe(0);
+    expect(queue.weightAhead({ priority: -1 })).toBe(0);
   });
 
   it('takes the next item only if it is wanted, and never another one in its place', () => {

@@ -60,9 +60,9 @@ export class Waiters {
   }
 
   /** What such a call would have to wait for: the sum of the weights of those who go first. */
-  weightAhead({ priority = 0 }: AdmissionOptions): number {
-    if (this.#listed > 0) return priority > 0 ? 0 : this.#listed;
-    return this.#queue?.weightAhead(priority) ?? 0;
+  weightAhead(ctx: AdmissionOptions): number {
+    if (this.#listed > 0) return (ctx.priority ?? 0) > 0 ? 0 : this.#listed;
+    return this.#queue?.weightAhead(ctx) ?? 0;
   }
 
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
