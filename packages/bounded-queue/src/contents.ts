@@ -31,7 +31,8 @@ export class Contents<T> {
   readonly #saturation: Saturation;
   readonly #drainRate: DrainRate;
   readonly #onLeft: () => void;
-  readonly #roomForPlain: number;
+  /** So many items of which nothing is known may wait without anybody having to leave or to be told. */
+  readonly #quietRoom: number;
   /** Whether even items of which nothing is known become entries. */
   readonly #mindsAll: boolean;
   #entries = 0;
@@ -41,7 +42,7 @@ export class Contents<T> {
 
   /** @param onLeft - called when one has left on its own account. */
   constructor(options: ResolvedQueueOptions<T>, storage: Storage<T>, onLeft: () => void) {
-    const { capacity, maxWeight, highWater, lowWater, sojourn, clock } = options;
+    const { maxWeight, highWater, lowWater, sojourn, clock } = options;
     this.#options = options;
     this.#storage = storage;
     this.#sojourn = sojourn;
@@ -49,7 +50,7 @@ export class Contents<T> {
     this.#drainRate = new DrainRate(clock);
     this.#onLeft = onLeft;
     this.#mindsAll = sojourn !== undefined || storage.displacesEquals;
-    this.#roomForPlain = this.#mindsAll ? 0 : Math.min(capacity, Math.floor(maxWeight));
+    this.#quietRoom = this.#mindsAll ? 0 : Math.min(highWater - 1, Math.floor(maxWeight));
   }
 
   get size(): number {
@@ -70,17 +71,20 @@ export class Contents<T> {
 
   /** Adds an item of which nothing is known, if that is all there is to do. */
   addPlain(item: T): boolean {
-    if (this.#entries > 0 || item === undefined) return false;
-    const size = this.#plain.length;
-    if (size >= this.#roomForPlain) return false;
+    if (this.#entries > 0 || this.#plain.length >= this.#quietRoom) return false;
     this.#plain.push(item);
-    if (size + 1 >= this.#saturation.highWater) this.#rise();
     return true;
   }
 
   /** Adds an item, for which others may have to leave; false if there is no room for it. */
   add(item: T, ctx: AdmissionOptions): boolean {
-    if (ctx === NO_ADMISSION_OPTIONS && this.addPlain(item)) return true;
+    if (ctx === NO_ADMISSION_OPTIONS && this.#entries === 0 && !this.#mindsAll) {
+      // Among those of whom nothing is known nobody leaves for another.
+      if (this.#isFullFor(ctx)) return false;
+      this.#plain.push(item);
+      this.#rise();
+      return true;
+    }
     if (this.#isFullFor(ctx)) this.#shedStale();
     const victims = this.#victimsFor(ctx);
     if (victims === undefined) return false;
@@ -151,9 +155,9 @@ export class Contents<T> {
   /** Who comes out next, when whoever is over or has waited too long is gone. */
   #next(): Entry<T> | undefined {
     if (this.#entries === 0) return undefined;
-    this.#sojourn?.look(this.#options.clock.now());
-    this.#shedStale();
     const { clock, name } = this.#options;
+    if (this.#sojourn?.look(clock.now())) this.#drainRate.begin(this.taken);
+    this.#shedStale();
     for (;;) {
       const next = this.#storage.next(this.#sojourn?.newestFirst ?? false);
       if (next === undefined || next.ctx === NO_ADMISSION_OPTIONS) return next;

@@ -66,9 +66,8 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   tryPush(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
     if (this.#producers.length === 0) {
       // Most say nothing of themselves, and find room: for them this is all there is to ask.
-      if (ctx === NO_ADMISSION_OPTIONS && this.#takers.length === 0 && !this.#closing) {
-        if (this.#contents.addPlain(item)) return true;
-      }
+      const isPlain = ctx === NO_ADMISSION_OPTIONS && item !== undefined && !this.#closing;
+      if (isPlain && this.#takers.length === 0 && this.#contents.addPlain(item)) return true;
       if (this.#admit(item, ctx) === undefined) return true;
     }
     this.#refused++;

@@ -60,17 +60,19 @@ export class Sojourn<T> {
     if (this.#arrivals.length > FEW + 2 * this.#waiting) this.#arrivals.filter(({ queued }) => queued);
   }
 
-  /** Looks at how long the oldest has waited, whenever one is about to be taken. */
-  look(now: number): void {
+  /** Looks at how long the oldest has waited, whenever one is about to be taken. Returns whether overload begins. */
+  look(now: number): boolean {
     const oldest = this.#oldest();
     const waitedMs = oldest === undefined ? 0 : now - oldest.since;
     if (now < this.#intervalEnds) {
       this.#leastMs = Math.min(this.#leastMs, waitedMs);
-      return;
+      return false;
     }
+    const before = this.#overloaded;
     this.#overloaded = this.#leastMs > this.#targetMs;
     this.#leastMs = waitedMs;
     this.#intervalEnds = now + this.#intervalMs;
+    return this.#overloaded && !before;
   }
 
   /** One that has waited too long, if any; never the last, for it costs nobody anything to serve that. */
