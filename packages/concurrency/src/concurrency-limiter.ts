@@ -164,7 +164,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
 
   /** Calls `listener` with true when the queue is full, with false when it is back to half. Without a queue, never. */
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#line.waiters.onSaturation(listener);
+    return this.#line.waiters?.onSaturation(listener) ?? (() => {});
   }
 
   /** A snapshot; reading it costs nobody else anything. */
@@ -200,7 +200,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     });
     this.#closing = true;
     this.#onlookers.close();
-    void Promise.allSettled([this.#line.waiters.close(ctx), this.drain(ctx)]).then(this.#close);
+    void Promise.allSettled([this.#line.waiters?.close(ctx), this.drain(ctx)]).then(this.#close);
     return this.#closed;
   }
 

@@ -1,21 +1,17 @@
-import {
-  type AdmissionOptions,
-  NO_ADMISSION_OPTIONS,
-  type RejectedError,
-  type RejectionCode,
-} from '@bp/core';
+import { FairQueue, PriorityQueue } from '@bp/bounded-queue';
+import type { AdmissionOptions, RejectedError, RejectionCode } from '@bp/core';
 import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import type { Permits } from './permits.ts';
 import type { Refusals } from './refusals.ts';
 import { Waiter, withStartBy } from './waiter.ts';
-import { Waiters } from './waiters.ts';
 
 /** Of those who wait, so many share one look at the clock for how long they did. */
 const WAITS_TIMED_ONE_IN = 16;
 
 /** Who waits for a permit, for how long, and who is next. */
 export class Line {
-  readonly waiters: Waiters;
+  /** Undefined if nobody may wait. */
+  readonly waiters: PriorityQueue<Waiter> | FairQueue<Waiter> | undefined;
   readonly #options: ResolvedConcurrencyLimiterOptions;
   readonly #permits: Permits;
   readonly #refusals: Refusals;
@@ -35,11 +31,14 @@ export class Line {
     this.#permits = permits;
     this.#refusals = refusals;
     this.#onMoved = onMoved;
-    this.waiters = new Waiters(options, this.#onDrop);
+    const { maxQueue: capacity, fair, sojourn, name, clock } = options;
+    if (capacity === 0) return;
+    const Kind = fair ? FairQueue : PriorityQueue;
+    this.waiters = new Kind<Waiter>({ capacity, sojourn, name, clock, onDrop: this.#onDrop });
   }
 
   get size(): number {
-    return this.waiters.size;
+    return this.waiters === undefined ? 0 : this.waiters.size;
   }
 
   /** Has a call wait that cannot start: `settle` is told when it starts, or why it is refused. */
@@ -52,14 +51,14 @@ export class Line {
 
   /** Why a call that cannot start may not wait either, if so. */
   refusalToWait(ctx: AdmissionOptions): RejectionCode | undefined {
-    return this.#refusalForTime(ctx) ?? (this.waiters.hasRoom(ctx) ? undefined : this.#fullCode);
+    return this.#refusalForTime(ctx) ?? (this.waiters?.hasRoom(ctx) ? undefined : this.#fullCode);
   }
 
   /** Milliseconds that such a call would wait; undefined if nothing is known, such as while the limit is 0. */
   waitMs(ctx: AdmissionOptions): number | undefined {
     const { cost = 1 } = ctx;
     const { pace, active, limit } = this.#permits;
-    const ahead = this.waiters.weightAhead(ctx);
+    const ahead = this.waiters?.weightAhead(ctx) ?? 0;
     const permits = ahead > 0 ? ahead + cost : active + cost - limit;
     if (permits <= 0) return 0;
     const perPermit = pace.msPerPermit(this.#options.clock.now(), limit, active >= limit);
@@ -108,15 +107,16 @@ export class Line {
 
   #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {
     const { waiters } = this;
+    if (waiters === undefined) return false;
     const { clock, name, maxWaitMs } = this.#options;
     if (waiters.size === 0) this.#permits.pace.lineBegins();
     if (maxWaitMs === Number.POSITIVE_INFINITY) {
       const since = this.#waited++ % WAITS_TIMED_ONE_IN === 0 ? clock.now() : undefined;
-      if (!waiters.tryPush(new Waiter(cost, settle, since, undefined), ctx)) return false;
+      if (!waiters.tryPush(new Waiter(cost, ctx, settle, since, undefined), ctx)) return false;
     } else {
       const since = clock.now();
       const startBy = since + maxWaitMs;
-      const waiter = new Waiter(cost, settle, since, startBy);
+      const waiter = new Waiter(cost, ctx, settle, since, startBy);
       if (!waiters.tryPush(waiter, withStartBy(ctx, clock, name, startBy))) return false;
     }
     // Held back by the loop's budget alone: nobody else's end will start it.
@@ -133,10 +133,10 @@ export class Line {
       this.#resumeNextTurn();
       return;
     }
-    const next = this.waiters.takeIf(this.#isNext);
+    const next = this.waiters?.tryTakeIf(this.#isNext);
     if (next === undefined) return;
     if (next.startBy !== undefined && next.startBy <= now) {
-      next.settle(this.#refusals.refuse('SHED', this.waitMs(NO_ADMISSION_OPTIONS)));
+      next.settle(this.#refusals.refuse('SHED', this.waitMs(next.ctx)));
     } else {
       next.settle(this.#permits.beginInTurn(next.weight, now, next.since));
     }
@@ -175,7 +175,7 @@ export class Line {
     const { code } = refusal;
     const told =
       code === 'SHED'
-        ? this.#refusals.refuse(code, this.waitMs({ cost: waiter.weight }))
+        ? this.#refusals.refuse(code, this.waitMs(waiter.ctx))
         : this.#refusals.counted(refusal);
     waiter.settle(told);
     // A heavy one that leaves may have been all that kept lighter ones waiting.

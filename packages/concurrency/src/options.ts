@@ -1,5 +1,7 @@
+import type { SojournOptions } from '@bp/bounded-queue';
 import {
   type Clock,
+  checkBoolean,
   checkClock,
   checkFunction,
   checkInteger,
@@ -27,6 +29,16 @@ export interface ConcurrencyLimiterOptions {
    */
   readonly maxWaitMs?: number | undefined;
   /**
+   * Whether those who wait share the permits by `ctx.key`: a client that sends more than others then gets no more than its
+   * share while they wait, and makes room for them when the queue is full. Default: false, first come first served.
+   */
+  readonly fair?: boolean | undefined;
+  /**
+   * What to do about calls that have waited too long: they are shed while the queue is overloaded. For callers that tell no
+   * deadline; where they do, the wait is estimated anyway. Default: they wait until it is their turn, or too late.
+   */
+  readonly sojourn?: SojournOptions | undefined;
+  /**
    * `queued`: calls that waited start within the loop's budget a turn. `always`: so do those that could start at
    * once, for work that computes rather than waits; they then wait in the queue. Default: `queued`.
    */
@@ -39,11 +51,13 @@ export interface ConcurrencyLimiterOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** The same as the code holds it: nothing is undefined. */
+/** The same as the code holds it: nothing is undefined but what nobody asked for. */
 export interface ResolvedConcurrencyLimiterOptions {
   readonly limit: number;
   readonly maxQueue: number;
   readonly maxWaitMs: number;
+  readonly fair: boolean;
+  readonly sojourn: SojournOptions | undefined;
   readonly loopYielding: LoopYielding;
   readonly loopBudget: LoopBudget;
   readonly name: string;
@@ -60,6 +74,8 @@ export function resolveOptions(options: ConcurrencyLimiterOptions): ResolvedConc
     limit: checkInteger('limit', options.limit),
     maxQueue: checkInteger('maxQueue', options.maxQueue ?? 0, 0),
     maxWaitMs: maxWaitMs === undefined ? Number.POSITIVE_INFINITY : checkPositive('maxWaitMs', maxWaitMs),
+    fair: checkBoolean('fair', options.fair ?? false),
+    sojourn: options.sojourn,
     loopYielding: checkOneOf('loopYielding', options.loopYielding ?? 'queued', ['queued', 'always']),
     loopBudget: loopBudget ?? loopBudgetOf(clock),
     name: checkName('name', options.name ?? 'concurrency-limiter'),

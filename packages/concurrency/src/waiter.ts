@@ -3,26 +3,26 @@ import { type AdmissionOptions, atDeadline, type Clock, RejectedError, watchAdmi
 /** A call that waits for its permit. */
 export class Waiter {
   readonly weight: number;
+  readonly ctx: AdmissionOptions;
   /** Ends the wait: with the time at which the call starts, or with the refusal. */
   readonly settle: (outcome: number | RejectedError) => void;
   /** When it began to wait, if somebody looked at the clock. */
   readonly since: number | undefined;
   /** When it has waited too long, if it ever has. */
   readonly startBy: number | undefined;
-  /** Who comes next, where that is all there is to know. */
-  next: Waiter | undefined;
 
   constructor(
     weight: number,
+    ctx: AdmissionOptions,
     settle: (outcome: number | RejectedError) => void,
     since: number | undefined,
     startBy: number | undefined,
   ) {
     this.weight = weight;
+    this.ctx = ctx;
     this.settle = settle;
     this.since = since;
     this.startBy = startBy;
-    this.next = undefined;
   }
 }
 

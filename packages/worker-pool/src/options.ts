@@ -1,3 +1,4 @@
+import type { ConcurrencyLimiterOptions } from '@bp/concurrency';
 import {
   type Clock,
   checkBoolean,
@@ -18,6 +19,13 @@ export interface WorkerPoolOptions {
   readonly maxQueue?: number | undefined;
   /** Milliseconds a job may wait (> 0): refused at arrival if it would be longer, shed if it is. Default: no bound. */
   readonly maxWaitMs?: number | undefined;
+  /**
+   * Whether those whose jobs wait share the workers by `ctx.key`: who sends more than others then gets no more than its share
+   * while theirs wait, and makes room for them when the queue is full. Default: false, first come first served.
+   */
+  readonly fair?: ConcurrencyLimiterOptions['fair'];
+  /** Sheds jobs that have waited too long while the queue is overloaded. Default: they wait for their turn, or their deadline. */
+  readonly sojourn?: ConcurrencyLimiterOptions['sojourn'];
   /** Whether jobs start before `start()` was called. Default: true. */
   readonly autoStart?: boolean | undefined;
   /** How much of a turn of the event loop may go to starting jobs. Default: 5 ms, shared by everything on the clock. */
@@ -28,11 +36,13 @@ export interface WorkerPoolOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** The same as the code holds it; `maxWaitMs` and `loopBudget` are the limiter's to check. */
+/** The same as the code holds it; what is undefined here is the limiter's to check. */
 export interface ResolvedWorkerPoolOptions {
   readonly workers: number;
   readonly maxQueue: number;
   readonly maxWaitMs: number | undefined;
+  readonly fair: ConcurrencyLimiterOptions['fair'];
+  readonly sojourn: ConcurrencyLimiterOptions['sojourn'];
   readonly autoStart: boolean;
   readonly loopBudget: LoopBudget;
   readonly name: string;
@@ -50,6 +60,8 @@ export function resolveOptions(options: WorkerPoolOptions): ResolvedWorkerPoolOp
     workers,
     maxQueue: checkInteger('maxQueue', options.maxQueue ?? QUEUED_PER_WORKER * workers, 0),
     maxWaitMs: options.maxWaitMs,
+    fair: options.fair,
+    sojourn: options.sojourn,
     autoStart: checkBoolean('autoStart', options.autoStart ?? true),
     loopBudget: options.loopBudget ?? loopBudgetOf(clock),
     name: checkName('name', options.name ?? 'worker-pool'),

@@ -54,12 +54,14 @@ export class WorkerPool implements Policy, AsyncDisposable {
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: WorkerPoolOptions) {
     const resolved = resolveOptions(options);
-    const { workers, maxQueue, maxWaitMs, autoStart, loopBudget, name, clock } = resolved;
+    const { workers, maxQueue, maxWaitMs, fair, sojourn, autoStart, loopBudget, name, clock } = resolved;
     this.#options = resolved;
     this.#limiter = new ConcurrencyLimiter({
       limit: workers,
       maxQueue,
       maxWaitMs,
+      fair,
+      sojourn,
       loopYielding: 'always',
       loopBudget,
       name,

@@ -1,0 +1,119 @@
+import { isRejected, type RejectedError } from '@bp/core';
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { ConcurrencyLimiter, type ConcurrencyLimiterOptions } from '../src/index.ts';
+
+const WORK_MS = 10;
+
+function setup(options: Partial<ConcurrencyLimiterOptions>) {
+  const clock = new VirtualClock();
+  const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 100, clock, ...options });
+  const served: { name: string; waitedMs: number }[] = [];
+  const refused: { name: string; refusal: RejectedError }[] = [];
+  const send = (name: string, ctx = {}): void => {
+    const at = clock.now();
+    limiter
+      .execute(() => {
+        served.push({ name, waitedMs: clock.now() - at });
+        return new Promise<void>((resolve) => void clock.setTimer(resolve, WORK_MS));
+      }, ctx)
+      .catch((error: unknown) => {
+        if (isRejected(error)) refused.push({ name, refusal: error });
+      });
+  };
+  return { clock, limiter, served, refused, send };
+}
+
+describe('a limiter that shares', () => {
+  it('gives a client that sends ten times more than another no more than half', async () => {
+    const { clock, served, send } = setup({ fair: true });
+    for (let ms = 0; ms < 2000; ms += 20) {
+      for (let i = 0; i < 10; i++) send('many', { key: 'many' });
+      send('one', { key: 'one' });
+      await clock.advance(20);
+    }
+    const ones = served.filter(({ name }) => name === 'one');
+    expect(ones.length).toBeGreaterThanOrEqual(99);
+    expect(Math.max(...ones.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(2 * WORK_MS);
+    expect(served.length).toBeGreaterThanOrEqual(199);
+  });
+
+  it('lets it crowd the other out where it is not told to share', async () => {
+    const { clock, served, send } = setup({});
+    for (let ms = 0; ms < 2000; ms += 20) {
+      for (let i = 0; i < 10; i++) send('many', { key: 'many' });
+      send('one', { key: 'one' });
+      await clock.advance(20);
+    }
+    expect(served.filter(({ name }) => name === 'one').length).toBeLessThan(60);
+  });
+
+  it('tells each how long it would have to wait for its own share', async () => {
+    const { clock, limiter, send } = setup({ fair: true });
+    send('first');
+    await clock.advance(WORK_MS);
+    for (let i = 0; i < 21; i++) send('many', { key: 'many' });
+    expect(limiter.estimatedWaitMs({ key: 'many' })).toBe(21 * WORK_MS);
+    expect(limiter.estimatedWaitMs({ key: 'one' })).toBe(2 * WORK_MS);
+    expect(limiter.check({ key: 'many', deadline: clock.now() + 100 })).toBe(false);
+    expect(limiter.check({ key: 'one', deadline: clock.now() + 100 })).toBe(true);
+  });
+
+  it('has whoever has most waiting make room, and tells when to return', async () => {
+    const { clock, limiter, refused, send } = setup({ fair: true, maxQueue: 4 });
+    send('first');
+    await clock.advance(WORK_MS);
+    for (let i = 0; i < 5; i++) send(`many ${i}`, { key: 'many' });
+    send('one', { key: 'one' });
+    await clock.advance(0);
+    expect(refused.map(({ name }) => name)).toEqual(['many 4']);
+    expect(refused[0]?.refusal).toMatchObject({ code: 'SHED', retryAfterMs: 5 * WORK_MS });
+    expect(limiter.stats().queued).toBe(4);
+  });
+});
+
+describe('a limiter that sheds what waits too long', () => {
+  const overload = async (
+    { clock, send }: ReturnType<typeof setup>,
+    ms: number,
+    everyMs: number,
+  ): Promise<void> => {
+    for (const end = clock.now() + ms; clock.now() < end; await clock.advance(everyMs)) send('call');
+  };
+
+  it('keeps the wait below twice the target, whatever comes, and nobody loses a word', async () => {
+    const limited = setup({ maxQueue: 1000, sojourn: { targetMs: 20 } });
+    await overload(limited, 1000, 5);
+    const { served, refused, limiter } = limited;
+    served.length = 0;
+    await overload(limited, 1000, 5);
+    expect(served.length).toBeGreaterThanOrEqual(99);
+    expect(Math.max(...served.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(40);
+    const { admitted, queued } = limiter.stats();
+    expect(admitted + refused.length + queued).toBe(400);
+    for (const { refusal } of refused) {
+      expect(refusal.code).toBe('SHED');
+      expect(refusal.retryAfterMs).toBeGreaterThan(0);
+    }
+  });
+
+  it('serves the newest first while overloaded, if it is asked to', async () => {
+    const limited = setup({ maxQueue: 1000, sojourn: { targetMs: 20, newestFirst: true } });
+    await overload(limited, 1000, 5);
+    limited.served.length = 0;
+    await overload(limited, 1000, 5);
+    expect(Math.max(...limited.served.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(5);
+  });
+
+  it('lets all who come wait where it was not asked to', async () => {
+    const limited = setup({ maxQueue: 1000 });
+    await overload(limited, 1000, 5);
+    expect(limited.refused).toEqual([]);
+    expect(limited.served.at(-1)?.waitedMs).toBeGreaterThan(400);
+  });
+
+  it('names the option that is wrong', () => {
+    expect(() => setup({ sojourn: { targetMs: -1 } })).toThrow('sojourn.targetMs');
+    expect(() => setup({ fair: 'yes' as never })).toThrow('fair');
+  });
+});
