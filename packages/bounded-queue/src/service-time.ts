@@ -7,14 +7,25 @@ const WEIGHT = 0.1;
  */
 export class ServiceTime {
   #meanMs: number | undefined;
+  #deviationMs = 0;
 
   /** Adds a measured time in milliseconds (>= 0). */
   record(ms: number): void {
-    this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs + WEIGHT * (ms - this.#meanMs);
+    if (this.#meanMs === undefined) {
+      this.#meanMs = ms;
+      return;
+    }
+    this.#deviationMs += WEIGHT * (Math.abs(ms - this.#meanMs) - this.#deviationMs);
+    this.#meanMs += WEIGHT * (ms - this.#meanMs);
   }
 
   /** The mean in milliseconds; undefined until something was recorded. */
   get meanMs(): number | undefined {
     return this.#meanMs;
+  }
+
+  /** How far from the mean they are on average, in milliseconds; 0 until two were recorded. */
+  get deviationMs(): number {
+    return this.#deviationMs;
   }
 }

@@ -101,8 +101,8 @@ export class Line {
     if (waitMs === 0 || deadline === undefined) return undefined;
     const now = clock.now();
     const { pace, active, limit } = this.#permits;
-    const worksMs = pace.expectedMs(now, active >= limit) ?? 0;
-    return now + waitMs + worksMs > deadline ? 'DEADLINE_EXCEEDED' : undefined;
+    const longestMs = pace.longestMs(now, active >= limit) ?? 0;
+    return now + waitMs + longestMs > deadline ? 'DEADLINE_EXCEEDED' : undefined;
   }
 
   #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {
@@ -135,12 +135,24 @@ export class Line {
     }
     const next = this.waiters?.tryTakeIf(this.#isNext);
     if (next === undefined) return;
-    if (next.startBy !== undefined && next.startBy <= now) {
-      next.settle(this.#refusals.refuse('SHED', this.waitMs(next.ctx)));
-    } else {
-      next.settle(this.#permits.beginInTurn(next.weight, now, next.since));
-    }
+    const code = this.#refusalInTurn(next, now);
+    next.settle(
+      code === undefined
+        ? this.#permits.beginInTurn(next.weight, now, next.since)
+        : this.#refusals.refuse(code, this.waitMs(next.ctx)),
+    );
     this.#handOnSoon();
+  }
+
+  /**
+   * Whether one whose turn it is has waited too long, or too long to be done in time: whoever comes next has more of it
+   * left. If nobody does, it may still try.
+   */
+  #refusalInTurn({ startBy, ctx }: Waiter, now: number): RejectionCode | undefined {
+    if (startBy !== undefined && startBy <= now) return 'SHED';
+    if (ctx.deadline === undefined || this.size === 0) return undefined;
+    const longestMs = this.#permits.pace.longestMs(now, false) ?? 0;
+    return now + longestMs > ctx.deadline ? 'DEADLINE_EXCEEDED' : undefined;
   }
 
   /**

@@ -1,0 +1,78 @@
+import { VirtualClock } from '@bp/core/testing';
+import { describe, expect, it } from 'vitest';
+import { ConcurrencyLimiter } from '../src/index.ts';
+
+async function setup(lengthsMs: readonly number[]) {
+  const clock = new VirtualClock();
+  const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 100, clock });
+  const work = (ms: number) => () => new Promise<void>((done) => void clock.setTimer(done, ms));
+  for (const ms of lengthsMs) {
+    void limiter.execute(work(ms));
+    await clock.advance(ms);
+  }
+  return { clock, limiter, work };
+}
+
+describe('a call with a deadline', () => {
+  it('is refused at arrival if it would not be done in time, were it one of the longer ones', async () => {
+    const same = await setup(Array.from({ length: 40 }, () => 100));
+    const mixed = await setup(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 10 : 190)));
+    for (const { limiter, work } of [same, mixed]) void limiter.execute(work(100));
+    const checks = [same, mixed].map(({ clock, limiter }) =>
+      [240, 600].map((ms) => limiter.check({ deadline: clock.now() + ms })),
+    );
+    expect(checks).toEqual([
+      [true, true],
+      [false, true],
+    ]);
+  });
+
+  it('is refused in its turn if it is too late for it, while somebody else waits', async () => {
+    const { clock, limiter, work } = await setup([100, 100, 100]);
+    const held = await limiter.acquire();
+    const late = limiter.execute(work(100), { deadline: clock.now() + 250 });
+    const refused = expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    let others = 0;
+    const other = limiter.execute(() => void others++);
+    await clock.advance(200);
+    held.release();
+    await clock.advance(0);
+    await refused;
+    await other;
+    expect(others).toBe(1);
+    expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, refused: 1 });
+  });
+
+  it('may still try where nobody else would have the permit', async () => {
+    const { clock, limiter, work } = await setup([100, 100, 100]);
+    const held = await limiter.acquire();
+    const late = limiter.execute(work(40), { deadline: clock.now() + 250 });
+    await clock.advance(200);
+    held.release();
+    await clock.advance(40);
+    await expect(late).resolves.toBeUndefined();
+  });
+
+  it('does not spend permits on answers that come too late, however many come', async () => {
+    const { clock, limiter, work } = await setup([10, 190, 60, 10, 190, 140, 100, 20, 180, 100]);
+    // Numerical Recipes' generator: lengths from 0 to 200 ms that follow no pattern of the arrivals.
+    let state = 1;
+    const nextLength = (): number => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return (200 * state) / 2 ** 32;
+    };
+    let inTime = 0;
+    let late = 0;
+    for (let i = 0; i < 400; i++) {
+      const deadline = clock.now() + 1000;
+      limiter.execute(work(nextLength()), { deadline }).then(
+        () => void (clock.now() <= deadline ? inTime++ : late++),
+        () => {},
+      );
+      await clock.advance(20);
+    }
+    await clock.advance(2000);
+    expect(inTime).toBeGreaterThan(75);
+    expect(late / (inTime + late)).toBeLessThan(0.03);
+  });
+});
