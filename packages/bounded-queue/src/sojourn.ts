@@ -4,7 +4,7 @@ import { RingBuffer } from './ring-buffer.ts';
 
 /** What a queue does about items that wait too long. */
 export interface SojournOptions {
-  /** Milliseconds that the oldest may wait all the time before the queue counts as overloaded (> 0). Default: 20. */
+  /** Milliseconds that the oldest may wait all the time before the queue counts as overloaded (> 0). Default: 50. */
   readonly targetMs?: number | undefined;
   /** Milliseconds for which it must have waited that long (> 0). Default: 100. */
   readonly intervalMs?: number | undefined;
@@ -12,7 +12,7 @@ export interface SojournOptions {
   readonly newestFirst?: boolean | undefined;
 }
 
-const TARGET_MS = 20;
+const TARGET_MS = 50;
 const INTERVAL_MS = 100;
 /** What has waited longer than so many targets is dropped while the queue is overloaded. */
 const STALE_AFTER_TARGETS = 2;

@@ -15,7 +15,7 @@ interface Drop {
   readonly refusal: RejectedError;
 }
 
-const TARGET_MS = 20;
+const TARGET_MS = 50;
 
 function setup(sojourn: SojournOptions = {}, capacity = 1000, Kind = BoundedQueue as typeof PriorityQueue) {
   const clock = new VirtualClock();

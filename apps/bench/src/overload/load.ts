@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { Client, type Dispatcher } from 'undici';
+import { seededRandom } from '../seeded-random.ts';
 import type { Phase } from './run.ts';
 
 /**
@@ -56,17 +57,6 @@ const deadlineMs = Number(values.deadline);
 
 /** Connections that are being opened at once. */
 const CONNECTING = 8;
-
-/** A small seeded generator (mulberry32), so that every server meets the same arrivals. */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** What became of the arrivals of one phase. */
 class Tally {

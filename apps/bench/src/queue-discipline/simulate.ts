@@ -1,0 +1,75 @@
+import { ConcurrencyLimiter } from '@bp/concurrency';
+import { VirtualClock } from '@bp/core/testing';
+import { build } from 'hdr-histogram-js';
+import { seededRandom } from '../seeded-random.ts';
+import type { Discipline } from './disciplines.ts';
+
+const SLOTS = 8;
+const WORK_MS = 20;
+/** Calls a millisecond that the slots can serve. */
+const CAPACITY = SLOTS / WORK_MS;
+const PATIENCE_MS = 500;
+/** What happens before this is not counted: queues are empty at first. */
+const WARM_UP_MS = 2000;
+
+/** Load as a share of the capacity, at a time in milliseconds. */
+export type Load = (ms: number) => number;
+
+export interface Outcome {
+  /** Answers in time, as a share of all, or of what can be served. */
+  readonly goodput: number;
+  /** Work that was done for nothing, as a share of all that was done. */
+  readonly wasted: number;
+  /** Of the answers in time, in milliseconds from arrival. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** How long the refused were left to wait before they were told, in milliseconds. */
+  readonly refusedP99Ms: number;
+}
+
+/** Calls of exponential length arrive as a Poisson process; their callers go away, unheard, after half a second. */
+export async function simulate(discipline: Discipline, load: Load, seconds: number): Promise<Outcome> {
+  const clock = new VirtualClock();
+  const limiter = new ConcurrencyLimiter({ limit: SLOTS, clock, ...discipline.options });
+  const random = seededRandom(1);
+  const exponential = (mean: number): number => -Math.log(1 - random()) * mean;
+  const times = build();
+  const refusals = build();
+  let offered = 0;
+  let good = 0;
+  let late = 0;
+
+  const call = async (): Promise<void> => {
+    const at = clock.now();
+    const workMs = exponential(WORK_MS);
+    const counts = at >= WARM_UP_MS;
+    if (counts) offered++;
+    const work = (): Promise<void> => new Promise((done) => void clock.setTimer(done, workMs));
+    try {
+      await limiter.execute(work, discipline.tellsDeadline ? { deadline: at + PATIENCE_MS } : {});
+      const tookMs = clock.now() - at;
+      if (!counts) return;
+      if (tookMs > PATIENCE_MS) late++;
+      else good++;
+      if (tookMs <= PATIENCE_MS) times.recordValue(tookMs);
+    } catch {
+      if (counts) refusals.recordValue(clock.now() - at);
+    }
+  };
+
+  let next = 0;
+  const end = WARM_UP_MS + seconds * 1000;
+  for (let ms = 0; ms < end; ms++) {
+    const rate = load(ms) * CAPACITY;
+    for (next = Math.max(next, ms); next < ms + 1; next += exponential(1 / rate)) void call();
+    await clock.advance(1);
+  }
+  await clock.advance(PATIENCE_MS);
+  return {
+    goodput: good / Math.min(offered, CAPACITY * seconds * 1000),
+    wasted: late / Math.max(1, good + late),
+    p50Ms: times.getValueAtPercentile(50),
+    p99Ms: times.getValueAtPercentile(99),
+    refusedP99Ms: refusals.getValueAtPercentile(99),
+  };
+}
