@@ -268,4 +268,17 @@ describe('closing', () => {
     expect(queue.clear()).toBe(2);
     expect([told, queue.size]).toEqual([['a SHED', 'b SHED'], 0]);
   });
+
+  it('tells how fast it was emptied since it was full, not how little there was to do before', async () => {
+    const clock = new VirtualClock();
+    const queue = new BoundedQueue<number>({ capacity: 5, clock });
+    queue.tryPush(0);
+    queue.tryTake();
+    clock.advanceSync(3_600_000);
+    while (queue.tryPush(1));
+    clock.advanceSync(20);
+    queue.tryTake();
+    queue.tryPush(1);
+    await expect(queue.push(1)).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: 5 * 20 });
+  });
 });

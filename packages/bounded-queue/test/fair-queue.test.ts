@@ -91,6 +91,27 @@ describe('FairQueue', () => {
     expect(drain(queue)).toBe('1a2');
   });
 
+  it('lets nobody jump ahead because another has given up', () => {
+    const { queue } = setup();
+    const controller = new AbortController();
+    for (const item of 'abcdef') queue.tryPush(item, { key: 'many' });
+    queue.tryPush('X', { key: 'two', cost: 5, signal: controller.signal });
+    queue.tryPush('2', { key: 'two' });
+    for (let i = 0; i < 4; i++) queue.tryTake();
+    controller.abort();
+    expect(queue.tryTake()).toBe('2');
+    queue.tryPush('n', { key: 'new' });
+    expect(drain(queue)).toBe('enf');
+  });
+
+  it('tells what comes before a newcomer: of each other as much as it would have itself', () => {
+    const { queue } = setup();
+    for (let i = 0; i < 20; i++) queue.tryPush('m', { key: 'many' });
+    queue.tryPush('f', { key: 'few', cost: 2 });
+    const ahead = (key: string, cost?: number): number => queue.weightAhead({ key, cost });
+    expect([ahead('new'), ahead('new', 5), ahead('few'), ahead('many')]).toEqual([2, 7, 5, 22]);
+  });
+
   it('has the newest of whoever has most waiting make room, until all have as much', () => {
     const { queue, told } = setup(4);
     for (const item of 'abcd') queue.tryPush(item, { key: 'many' });

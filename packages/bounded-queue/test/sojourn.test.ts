@@ -61,6 +61,21 @@ describe('sojourn control', () => {
     expect(drops).toEqual([]);
   });
 
+  it('lets bursts pass that come again and again, if the wait falls below the target between them', () => {
+    const { clock, drops, push, take, queue } = setup();
+    push(8);
+    let longest = 0;
+    for (let ms = 1; ms < 2000; ms++) {
+      clock.advanceSync(1);
+      if (ms % 96 === 80) push();
+      if (ms % 96 === 95) push(7);
+      if (ms % 12 === 0) longest = Math.max(longest, take()?.waitedMs ?? 0);
+      expect(queue.size).toBeGreaterThan(0);
+    }
+    expect(longest).toBeGreaterThan(TARGET_MS);
+    expect(drops).toEqual([]);
+  });
+
   it('drops what waits longer than twice the target in a queue that stands, and tells it when to return', () => {
     const { queue, drops, overload } = setup();
     overload(500);
