@@ -50,14 +50,10 @@ export class Pace {
     this.#service.record(ms);
   }
 
-  /** Somebody waits, where nobody did. */
+  /** Somebody waits, where nobody did: the time in between says nothing of how fast a line moves. */
   lineBegins(): void {
-    // The gap of the last line stands until this one has moved twice: what else is known may be far too little.
     this.#lastMove = Number.NaN;
     this.#moved = 0;
-    this.#spreadMs = 0;
-    this.#gaps = 0;
-    this.#looks = 0;
   }
 
   /** Somebody who weighs `weight` and has waited since `since`, if that is known, was started. */
