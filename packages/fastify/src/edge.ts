@@ -5,9 +5,9 @@ import { answers, answerTo } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
 import { Door } from './door/door.ts';
 import { Doorkeeper } from './door/doorkeeper.ts';
-import { latenessMs } from './gates/deadline.ts';
 import { LoadGate } from './gates/load.ts';
 import { ShutdownGate } from './gates/shutdown.ts';
+import { refusalForDeadline, refusalForLoad } from './judgement.ts';
 import type { ResolvedBackpressureOptions } from './options.ts';
 import { Overload, type OverloadChange } from './overload.ts';
 import { Replies } from './reply.ts';
@@ -156,17 +156,11 @@ export class Edge {
     return true;
   }
 
-  #refuseForDeadline({ request, reply, settings, deadline, now }: Arrival): boolean {
-    if (settings.deadline === undefined || deadline === undefined) return false;
-    const waitMs = settings.load === undefined ? 0 : (this.#load?.waitMs(settings.load) ?? 0);
-    const lateMs = latenessMs(deadline, settings.deadline, waitMs, now);
-    if (lateMs <= 0) return false;
-    // Late even without the wait: what would help is more time, not another try.
-    const refusal =
-      lateMs >= waitMs
-        ? { answer: answers.deadlineExceeded, retryAfterMs: undefined }
-        : { answer: answers.overloaded, retryAfterMs: lateMs, spreadMs: this.#spreadMs };
-    this.#replies.sendEarly(request, reply, { reason: 'deadline', ...refusal });
+  #refuseForDeadline(arrival: Arrival): boolean {
+    const refusal = refusalForDeadline(arrival, this.#load);
+    if (refusal === undefined) return false;
+    if (refusal.answer === answers.overloaded) this.#refusedForLoad(arrival);
+    this.#replies.sendEarly(arrival.request, arrival.reply, refusal);
     return true;
   }
 
@@ -196,25 +190,21 @@ export class Edge {
   }
 
   #refuseForLoad(arrival: Arrival): boolean {
-    const { request, reply, settings, priority, deadline, now } = arrival;
-    if (settings.load === undefined) return false;
-    const retryAfterMs = this.#load?.refusal(settings.load, priority, deadline, now);
-    if (retryAfterMs === undefined) {
-      this.#load?.admitted(priority, now);
+    const { request, reply, settings, priority, now } = arrival;
+    const refusal = refusalForLoad(arrival, this.#load);
+    if (refusal === undefined) {
+      if (settings.load !== undefined) this.#load?.admitted(priority, now);
       return false;
     }
     settings.rateLimit?.refund(arrival);
-    this.#load?.refused(priority, now);
+    this.#refusedForLoad(arrival);
+    this.#replies.sendEarly(request, reply, refusal);
+    return true;
+  }
+
+  #refusedForLoad({ request, reply, now }: Arrival): void {
     this.#overload.refused(now);
     if (request.raw.httpVersionMajor === 1) this.#door?.guard(request.raw, reply.raw);
-    const spreadMs = this.#spreadMs;
-    this.#replies.sendEarly(request, reply, {
-      reason: 'load',
-      answer: answers.overloaded,
-      retryAfterMs,
-      spreadMs,
-    });
-    return true;
   }
 
   #admit({ request, reply, settings, deadline, priority }: Arrival, done: Done): void {

@@ -21,7 +21,7 @@ export interface BackpressureStats {
   /** Requests ever admitted, those of exempt routes too. */
   readonly admitted: number;
   readonly refused: RefusedCounts;
-  /** Of `refused.load`, those answered on the socket, before Node's HTTP server. */
+  /** Of `refused.load` and `refused.deadline`, those answered on the socket, before Node's HTTP server. */
   readonly refusedAtDoor: number;
   /** Requests whose client left before it was answered. */
   readonly disconnected: number;

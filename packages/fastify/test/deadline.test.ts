@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { BackpressureOptions } from '../src/index.ts';
+import type { BackpressureOptions, LoadSource } from '../src/index.ts';
 import { build, FakeSource } from './harness.ts';
 
 async function server(options: BackpressureOptions = {}) {
@@ -73,6 +73,30 @@ describe('the deadline of a request', () => {
     expect(refused.headers['retry-after']).toBe('3');
     expect((await ask(5)).json()).toEqual({ error: 'Deadline exceeded' });
     expect(app.backpressure.stats().refused.deadline).toBe(2);
+  });
+
+  it('is held against the wait of the request, not of those it overtakes', async () => {
+    const source: LoadSource = { estimatedWaitMs: ({ priority = 0 } = {}) => (priority > 0 ? 20 : 4000) };
+    const { app } = await server({
+      load: { sources: [source], maxWaitMs: 60_000 },
+      tiers: { gold: { priority: 1 } },
+      tierOf: ({ headers }) => headers['x-tier'] as string | undefined,
+    });
+    const ask = (tier: string) =>
+      app.inject({ url: '/', headers: { 'x-request-timeout-ms': '500', 'x-tier': tier } });
+    expect((await ask('gold')).statusCode).toBe(200);
+    expect((await ask('bronze')).statusCode).toBe(503);
+  });
+
+  it('that the wait makes hopeless is an overload, unlike one that is over anyway', async () => {
+    const source = new FakeSource();
+    const { app } = await server({ load: { sources: [source], maxWaitMs: 60_000 } });
+    const ask = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
+    source.waitMs = 4000;
+    await ask(5);
+    expect(app.backpressure.stats().overloaded).toBe(false);
+    await ask(2000);
+    expect(app.backpressure.stats().overloaded).toBe(true);
   });
 
   it('that passes while the body is read or checked keeps the handler from being started', async () => {

@@ -16,6 +16,7 @@ async function serve(options: BackpressureOptions['load'] = {}) {
   const app = Fastify();
   await app.register(backpressure, {
     load: { sources: [source], eventLoop: false, door: { tierOf }, ...options },
+    deadline: {},
     tiers: { gold: { priority: 1 } },
     tierOf,
     exempt: ['/health'],
@@ -115,6 +116,20 @@ describe('the door', () => {
     });
     expect((await gold.ask(get()))?.status).toBe('503');
     expect(refusedAtDoor(app)).toBe(2);
+  });
+
+  it('refuses what comes too late as the server would', async () => {
+    const { app, source } = await serve({ maxWaitMs: 400 });
+    source.waitMs = 500;
+    const client = await open(app);
+    await client.ask(get());
+    source.waitMs = 300;
+    const late = await client.ask(get('/', 'X-Request-Timeout-Ms: 5'));
+    expect(late).toEqual({ status: '504', body: '{"error":"Deadline exceeded"}' });
+    const hopeless = await client.ask(get('/', 'X-Request-Timeout-Ms: 200'));
+    expect(hopeless).toEqual({ status: '503', body: '{"error":"Service overloaded","retryAfter":1}' });
+    expect(app.backpressure.stats()).toMatchObject({ refusedAtDoor: 2, refused: { load: 1, deadline: 2 } });
+    expect((await client.ask(get('/', 'X-Request-Timeout-Ms: 60000')))?.body).toBe('got');
   });
 
   it('gives connections back when the load is over', async () => {

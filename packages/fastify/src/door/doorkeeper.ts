@@ -5,6 +5,7 @@ import { answers } from '../answers.ts';
 import { claim } from '../arrival.ts';
 import type { LoadGate } from '../gates/load.ts';
 import type { ShutdownGate } from '../gates/shutdown.ts';
+import { refusalForDeadline, refusalForLoad } from '../judgement.ts';
 import type { ResolvedBackpressureOptions } from '../options.ts';
 import type { Overload } from '../overload.ts';
 import type { Replies } from '../reply.ts';
@@ -20,7 +21,7 @@ export interface Inside {
   readonly replies: Replies;
 }
 
-/** Refuses at the door whoever the load gate would refuse, on routes whose URL is all there is to know of them. */
+/** Refuses at the door whoever would come too late or be one too many inside, on routes whose URL is all there is to know of them. */
 export class Doorkeeper implements Keeper {
   readonly maxUnreadBodyBytes: number;
   readonly #options: ResolvedBackpressureOptions;
@@ -56,14 +57,12 @@ export class Doorkeeper implements Keeper {
     if (settings?.load === undefined || prefersProblem(headers.accept)) return undefined;
     const now = this.#clock.now();
     const tier = this.#options.load?.door?.tierOf?.({ method, path, headers, remoteAddress });
-    const { priority, deadline } = claim(headers, tier, settings, this.#options, now);
+    const asked = { settings, now, ...claim(headers, tier, settings, this.#options, now) };
     const { load, overload, replies } = this.#inside;
-    const retryAfterMs = load.refusal(settings.load, priority, deadline, now);
-    if (retryAfterMs === undefined) return undefined;
-    load.refused(priority, now);
-    overload.refused(now);
+    const refusal = refusalForDeadline(asked, load) ?? refusalForLoad(asked, load);
+    if (refusal === undefined) return undefined;
+    if (refusal.answer === answers.overloaded) overload.refused(now);
     this.#refused++;
-    const { spreadMs } = load;
-    return replies.onWire({ reason: 'load', answer: answers.overloaded, retryAfterMs, spreadMs });
+    return replies.onWire(refusal);
   }
 }

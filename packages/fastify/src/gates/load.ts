@@ -58,10 +58,12 @@ export class LoadGate {
     this.#loop?.stop();
   }
 
-  /** The longest wait, in milliseconds, that a request of this route faces. */
-  waitMs(route: ResolvedRouteLoadOptions): number {
+  /** The longest wait, in milliseconds, that a request of this route and priority faces. */
+  waitMs(route: ResolvedRouteLoadOptions, priority?: number): number {
+    this.#question.priority = priority;
+    this.#question.deadline = undefined;
     let longest = this.#paces(route) ? this.#turns.estimatedWaitMs() : 0;
-    for (const source of route.sources) longest = Math.max(longest, source.estimatedWaitMs());
+    for (const source of route.sources) longest = Math.max(longest, source.estimatedWaitMs(this.#question));
     return longest;
   }
 

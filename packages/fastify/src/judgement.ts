@@ -1,0 +1,37 @@
+import { answers } from './answers.ts';
+import type { Arrival } from './arrival.ts';
+import { latenessMs } from './gates/deadline.ts';
+import type { LoadGate } from './gates/load.ts';
+import type { Refusal } from './reply.ts';
+
+/** What is known of a request before Fastify knows it. */
+export type Claim = Pick<Arrival, 'settings' | 'priority' | 'deadline' | 'now'>;
+
+/** Why a request could not be answered in time, if so. Where the wait is to blame, the gate has counted it. */
+export function refusalForDeadline(
+  { settings, priority, deadline, now }: Claim,
+  load: LoadGate | undefined,
+): Refusal | undefined {
+  if (settings.deadline === undefined || deadline === undefined) return undefined;
+  const waitMs = settings.load === undefined ? 0 : (load?.waitMs(settings.load, priority) ?? 0);
+  const lateMs = latenessMs(deadline, settings.deadline, waitMs, now);
+  if (lateMs <= 0) return undefined;
+  // Late even without the wait: what would help is more time, not another try.
+  if (load === undefined || lateMs >= waitMs) {
+    return { reason: 'deadline', answer: answers.deadlineExceeded, retryAfterMs: undefined };
+  }
+  load.refused(priority, now);
+  return { reason: 'deadline', answer: answers.overloaded, retryAfterMs: lateMs, spreadMs: load.spreadMs };
+}
+
+/** Why a request is one too many, if so. The gate has counted it. */
+export function refusalForLoad(
+  { settings, priority, deadline, now }: Claim,
+  load: LoadGate | undefined,
+): Refusal | undefined {
+  if (settings.load === undefined || load === undefined) return undefined;
+  const retryAfterMs = load.refusal(settings.load, priority, deadline, now);
+  if (retryAfterMs === undefined) return undefined;
+  load.refused(priority, now);
+  return { reason: 'load', answer: answers.overloaded, retryAfterMs, spreadMs: load.spreadMs };
+}
