@@ -18,7 +18,7 @@ export interface Point {
   readonly report: LoadReport;
 }
 
-/** Warms a new server up, with too much load too, and measures it. */
+/** Warms a new server up, with the load that is measured too: what a jump of the load costs is seen in the recovery. */
 export async function measurePoint(
   candidate: Candidate,
   workload: Workload,
@@ -30,7 +30,7 @@ export async function measurePoint(
     await server.load(
       [
         { rate: capacity / 2, seconds: 1.5 },
-        { rate: capacity * 3, seconds: 1.5 },
+        { rate: capacity * Math.max(load, 3), seconds: 2 },
       ],
       99,
     );

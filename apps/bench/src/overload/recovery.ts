@@ -12,9 +12,11 @@ export interface Recovery {
   /** Answers in time over what was offered, in the first second after and then. */
   readonly firstSecondShare: number;
   readonly afterShare: number;
-  /** Resident megabytes before the overload and at the end. */
-  readonly memoryBefore: number;
-  readonly memoryAfter: number;
+  /** Resident megabytes, and megabytes of objects in use, before the overload, in its middle and at the end. */
+  readonly memoryMb: readonly number[];
+  readonly heapMb: readonly number[];
+  /** Answers in time to the most important, over what they offered, in the overload. */
+  readonly goldShare: number;
 }
 
 /** Half the capacity, then ten times the capacity for `seconds`, then half of it again, on one server. */
@@ -30,24 +32,33 @@ export async function measureRecovery(
       { rate, seconds: 2 },
       { rate: capacity * 10, seconds: 5 },
     ]);
-    const memoryBefore = (await server.usage()).memory;
-    const { reports, used } = await server.load([
+    const usages = [await server.usage()];
+    const rising = await server.load([
       { rate, seconds: SETTLED_SECONDS },
-      { rate: capacity * 10, seconds },
+      { rate: capacity * 10, seconds: seconds / 2 },
+    ]);
+    usages.push(rising.used);
+    const falling = await server.load([
+      { rate: capacity * 10, seconds: seconds / 2 },
       { rate, seconds: 1 },
       { rate, seconds: SETTLED_SECONDS },
     ]);
-    const [before, , first, after] = reports;
-    if (before === undefined || first === undefined || after === undefined)
-      throw new Error('a phase is missing');
+    usages.push(falling.used);
+    const [before, overload] = rising.reports;
+    const [more, first, after] = falling.reports;
+    if (!before || !overload || !more || !first || !after) throw new Error('a phase is missing');
+    const gold = [overload.tiers.gold, more.tiers.gold];
+    const sum = (what: 'good' | 'offered'): number =>
+      gold.reduce((all, tier) => all + (tier?.[what] ?? 0), 0);
     return {
       beforeMs: before.admittedP99Ms,
       firstSecondMs: first.admittedP99Ms,
       afterMs: after.admittedP99Ms,
       firstSecondShare: first.good / first.offered,
       afterShare: after.good / after.offered,
-      memoryBefore: Math.round(memoryBefore / 1e6),
-      memoryAfter: Math.round(used.memory / 1e6),
+      memoryMb: usages.map(({ memory }) => Math.round(memory / 1e6)),
+      heapMb: usages.map(({ heap }) => Math.round(heap / 1e6)),
+      goldShare: sum('good') / Math.max(1, sum('offered')),
     };
   });
 }

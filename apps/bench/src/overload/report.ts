@@ -75,7 +75,8 @@ function recovered(r: Recovery): string {
   const ms = (n: number): string => `${Math.round(n)} ms`;
   return (
     `- At half the capacity p99 is ${ms(r.beforeMs)}; in the first second after ten times the capacity ${ms(r.firstSecondMs)} ` +
-    `(${percent(r.firstSecondShare)} in time), then ${ms(r.afterMs)} (${percent(r.afterShare)}). Resident MB before and after: ` +
-    `${r.memoryBefore}, ${r.memoryAfter}.`
+    `(${percent(r.firstSecondShare)} in time), then ${ms(r.afterMs)} (${percent(r.afterShare)}). Of the most important ` +
+    `${percent(r.goldShare)} were answered in time while it lasted, from its first moment on. Resident MB before it, in its middle ` +
+    `and after it: ${r.memoryMb.join(', ')}; of objects in use: ${r.heapMb.join(', ')}.`
   );
 }

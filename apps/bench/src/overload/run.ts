@@ -10,12 +10,15 @@ export interface Candidate {
   readonly args?: readonly string[];
 }
 
-const nodeArgs = ['--conditions=@bp/source'];
+const nodeArgs = ['--conditions=@bp/source', '--expose-gc'];
 const file = (name: string): string => new URL(name, import.meta.url).pathname;
 
 /** What a server process has used since it started. */
 export interface Usage {
+  /** Resident bytes. */
   readonly memory: number;
+  /** Bytes of objects in use. */
+  readonly heap: number;
   readonly cpuMs: number;
 }
 
@@ -72,7 +75,7 @@ export class RunningServer {
       child.send('go');
       const [reports] = (await once(child, 'message')) as [LoadReport[]];
       const after = await this.usage();
-      return { reports, used: { memory: after.memory, cpuMs: after.cpuMs - before.cpuMs } };
+      return { reports, used: { ...after, cpuMs: after.cpuMs - before.cpuMs } };
     } finally {
       child.kill('SIGKILL');
     }
