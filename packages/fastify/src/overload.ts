@@ -11,7 +11,7 @@ export interface OverloadChange {
 }
 
 /** An overload has ended when nobody was refused for this long. */
-const QUIET_MS = 1000;
+export const QUIET_MS = 1000;
 
 /** Turns refusals into the two moments worth telling: the first, and when there have been none for a second. */
 export class Overload {

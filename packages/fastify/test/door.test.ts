@@ -1,5 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type Clock, systemClock } from '@bp/core';
+import { VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -11,10 +13,11 @@ const tierOf = ({ headers }: Pick<FastifyRequest, 'headers'>): string | undefine
   headers['x-tier'] as string | undefined;
 
 /** A server whose load a test sets, with its door open or not there. */
-async function serve(options: BackpressureOptions['load'] = {}) {
+async function serve(options: BackpressureOptions['load'] = {}, clock: Clock = systemClock) {
   const source = new FakeSource();
   const app = Fastify();
   await app.register(backpressure, {
+    clock,
     load: { sources: [source], eventLoop: false, door: { tierOf }, ...options },
     deadline: {},
     tiers: { gold: { priority: 1 } },
@@ -130,6 +133,25 @@ describe('the door', () => {
     expect(hopeless).toEqual({ status: '503', body: '{"error":"Service overloaded","retryAfter":1}' });
     expect(app.backpressure.stats()).toMatchObject({ refusedAtDoor: 2, refused: { load: 1, deadline: 2 } });
     expect((await client.ask(get('/', 'X-Request-Timeout-Ms: 60000')))?.body).toBe('got');
+  });
+
+  it('stands for as long as it has somebody to refuse, be it only who comes too late', async () => {
+    const clock = new VirtualClock();
+    const { app, source } = await serve({}, clock);
+    source.waitMs = 500;
+    const client = await open(app);
+    await client.ask(get());
+    source.waitMs = 0;
+    const hopeless = get('/', 'X-Request-Timeout-Ms: 1');
+    for (let i = 1; i <= 3; i++) {
+      await clock.advance(600);
+      expect((await client.ask(hopeless))?.status).toBe('504');
+      expect(refusedAtDoor(app), `after ${i * 600} ms`).toBe(i);
+    }
+    expect(app.backpressure.stats().overloaded).toBe(false);
+    await clock.advance(1000);
+    expect((await client.ask(hopeless))?.status).toBe('504');
+    expect(refusedAtDoor(app)).toBe(3);
   });
 
   it('gives connections back when the load is over', async () => {

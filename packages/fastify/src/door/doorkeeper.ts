@@ -7,7 +7,7 @@ import type { LoadGate } from '../gates/load.ts';
 import type { ShutdownGate } from '../gates/shutdown.ts';
 import { refusalForDeadline, refusalForLoad } from '../judgement.ts';
 import type { ResolvedBackpressureOptions } from '../options.ts';
-import type { Overload } from '../overload.ts';
+import { type Overload, QUIET_MS } from '../overload.ts';
 import type { Replies } from '../reply.ts';
 import type { RouteSettings } from '../routes.ts';
 import type { Keeper } from './guard.ts';
@@ -29,6 +29,7 @@ export class Doorkeeper implements Keeper {
   readonly #inside: Inside;
   readonly #routes = new Map<string, RouteSettings>();
   #refused = 0;
+  #lastRefusal = Number.NEGATIVE_INFINITY;
 
   constructor(options: ResolvedBackpressureOptions, inside: Inside) {
     this.maxUnreadBodyBytes = options.maxUnreadBodyBytes;
@@ -43,7 +44,9 @@ export class Doorkeeper implements Keeper {
   }
 
   get isNeeded(): boolean {
-    return this.#inside.overload.isOn && !this.#inside.shutdown.begun;
+    const { overload, shutdown } = this.#inside;
+    // Those who only come too late do not make an overload, but to refuse them inside might.
+    return !shutdown.begun && (overload.isOn || this.#clock.now() - this.#lastRefusal < QUIET_MS);
   }
 
   /** A route with parameters, wildcards or constraints is not known by its URL: its requests are judged inside. */
@@ -63,6 +66,7 @@ export class Doorkeeper implements Keeper {
     if (refusal === undefined) return undefined;
     if (refusal.answer === answers.overloaded) overload.refused(now);
     this.#refused++;
+    this.#lastRefusal = now;
     return replies.onWire(refusal);
   }
 }
