@@ -36,7 +36,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersSer
   const { store = new MemoryOrderStore({ maxOrders: config.MAX_ORDERS }) } = deps;
 
   const onError = (err: unknown, orderId: string) => log.error({ err, orderId }, 'order not processed');
-  const { processor, limiter, breaker } = buildOrders(config, { store, gateway, clock, onError });
+  const { processor, limiter, breaker } = buildOrders(config, { store, gateway, clock, random, onError });
   breaker.onTransition(({ from, to }) => log.warn({ from, to }, 'circuit breaker'));
 
   const app = fastify(serverOptions(config, log));

@@ -1,4 +1,5 @@
-import type { AdmissionOptions } from '@bp/core';
+import { contextHeaders, type RequestContext } from '@bp/context';
+import { parseRetryAfter } from '@bp/retry';
 import { Pool } from 'undici';
 import type { Order, OrderOutcome } from './order.ts';
 import type { PaymentGateway } from './payment-gateway.ts';
@@ -16,7 +17,18 @@ export interface HttpPaymentGatewayOptions {
 /** Largest answer that is read. */
 const MAX_ANSWER_BYTES = 65_536;
 
-/** A payment gateway over HTTP: `POST /payments` with an `Idempotency-Key`. */
+/** What a gateway answered that decides nothing. */
+class GatewayError extends Error {
+  /** Milliseconds after which it wants to be asked again, if it said so. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(statusCode: number, retryAfter: string | string[] | undefined) {
+    super(`the payment gateway answered ${statusCode}`);
+    this.retryAfterMs = typeof retryAfter === 'string' ? parseRetryAfter(retryAfter) : undefined;
+  }
+}
+
+/** A payment gateway over HTTP: `POST /payments` with an `Idempotency-Key`, the time left and the number of the try. */
 export class HttpPaymentGateway implements PaymentGateway {
   readonly #http: Pool;
 
@@ -30,20 +42,28 @@ export class HttpPaymentGateway implements PaymentGateway {
     });
   }
 
-  async charge({ orderId, amount, paymentKey }: Order, ctx: AdmissionOptions): Promise<OrderOutcome> {
-    const { statusCode, body } = await this.#http.request({
+  async charge(
+    { orderId, amount, paymentKey }: Order,
+    ctx: RequestContext,
+    attempt: number,
+  ): Promise<OrderOutcome> {
+    const { statusCode, headers, body } = await this.#http.request({
       method: 'POST',
       path: '/payments',
-      headers: { 'content-type': 'application/json', 'idempotency-key': paymentKey },
+      headers: {
+        ...contextHeaders(ctx, { attempt }),
+        'content-type': 'application/json',
+        'idempotency-key': paymentKey,
+      },
       body: JSON.stringify({ orderId, amount }),
-      signal: ctx.signal ?? null,
+      signal: ctx.signal,
     });
     if (statusCode === 200) return { state: 'paid', paymentId: paymentIdOf(await body.json()) };
 
     await body.dump();
     const refused = statusCode >= 400 && statusCode < 500 && statusCode !== 408 && statusCode !== 429;
     if (refused) return { state: 'failed', reason: `payment refused with ${statusCode}` };
-    throw new Error(`the payment gateway answered ${statusCode}`);
+    throw new GatewayError(statusCode, headers['retry-after']);
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,7 @@ export interface OrdersDeps {
   readonly store: OrderStore;
   readonly gateway: PaymentGateway;
   readonly clock: Clock;
+  readonly random?: (() => number) | undefined;
   /** Told of what must not happen: a store that fails. */
   readonly onError: (error: unknown, orderId: string) => void;
 }
@@ -23,8 +24,8 @@ export interface Orders {
   readonly breaker: CircuitBreaker;
 }
 
-/** Workers over a bounded queue, whose payments go through deadline, limiter and breaker. */
-export function buildOrders(config: Config, { store, gateway, clock, onError }: OrdersDeps): Orders {
+/** Workers over a bounded queue, whose payments are retried, each try through deadline, limiter and breaker. */
+export function buildOrders(config: Config, { store, gateway, clock, random, onError }: OrdersDeps): Orders {
   const limiter = new ConcurrencyLimiter({
     name: 'payments',
     limit: config.PAYMENT_CONCURRENCY,
@@ -36,14 +37,25 @@ export function buildOrders(config: Config, { store, gateway, clock, onError }: 
     consecutiveFailures: config.BREAKER_FAILURES,
     openMs: config.BREAKER_OPEN_MS,
     halfOpenProbes: config.BREAKER_PROBES,
+    // No probe takes longer, so nobody who is refused meanwhile is told to wait longer.
+    halfOpenMaxMs: config.PAYMENT_TIMEOUT_MS,
     clock,
+  });
+  const payments = new PaymentClient({
+    gateway,
+    timeoutMs: config.PAYMENT_TIMEOUT_MS,
+    maxAttempts: config.PAYMENT_ATTEMPTS,
+    payers: config.WORKERS,
+    limiter,
+    breaker,
+    clock,
+    random,
   });
   const processor = new OrderProcessor({
     store,
-    payments: new PaymentClient({ gateway, timeoutMs: config.PAYMENT_TIMEOUT_MS, limiter, breaker, clock }),
+    payments,
     workers: config.WORKERS,
     queueCapacity: config.QUEUE_CAPACITY,
-    maxAttempts: config.PAYMENT_ATTEMPTS,
     orderTimeoutMs: config.ORDER_TIMEOUT_MS,
     clock,
     onError,

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { ATTEMPT_HEADER, RequestContext, TIMEOUT_HEADER } from '@bp/context';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { HttpPaymentGateway } from '../../src/orders/http-payment-gateway.ts';
 import type { Order } from '../../src/orders/order.ts';
@@ -42,7 +43,10 @@ describe('HttpPaymentGateway', () => {
       seen = { request, body: JSON.parse(await text(request)) };
       response.end('{"paymentId":"payment-7"}');
     });
-    expect(await gateway.charge(order, {})).toEqual({ state: 'paid', paymentId: 'payment-7' });
+    expect(await gateway.charge(order, new RequestContext(), 1)).toEqual({
+      state: 'paid',
+      paymentId: 'payment-7',
+    });
     expect(seen?.body).toEqual({ orderId: 'order-1', amount: 100 });
     expect(seen?.request).toMatchObject({
       method: 'POST',
@@ -51,9 +55,36 @@ describe('HttpPaymentGateway', () => {
     });
   });
 
+  it('sends the time that is left and the number of the try', async () => {
+    let headers: IncomingMessage['headers'] = {};
+    const gateway = await build((request, response) => {
+      headers = request.headers;
+      request.resume();
+      response.end('{"paymentId":"payment-7"}');
+    });
+    await gateway.charge(order, new RequestContext({ timeoutMs: 5_000 }), 3);
+    expect(headers[ATTEMPT_HEADER.toLowerCase()]).toBe('3');
+    const leftMs = Number(headers[TIMEOUT_HEADER.toLowerCase()]);
+    expect(leftMs).toBeGreaterThan(0);
+    expect(leftMs).toBeLessThan(5_000);
+  });
+
+  it.each([
+    ['in seconds', '7', 7_000],
+    ['that is nonsense', 'soon', undefined],
+    ['that is missing', undefined, undefined],
+  ])('passes on a Retry-After %s', async (_what, retryAfter, retryAfterMs) => {
+    const gateway = await build((request, response) => {
+      request.resume();
+      response.writeHead(503, retryAfter === undefined ? {} : { 'retry-after': retryAfter }).end();
+    });
+    const error = await gateway.charge(order, new RequestContext(), 1).catch((error: unknown) => error);
+    expect((error as { retryAfterMs?: number }).retryAfterMs).toBe(retryAfterMs);
+  });
+
   it.each([400, 402, 422])('takes %i for the last word', async (status) => {
     const gateway = await build(answering(status, '{"error":"no"}'));
-    expect(await gateway.charge(order, {})).toEqual({
+    expect(await gateway.charge(order, new RequestContext(), 1)).toEqual({
       state: 'failed',
       reason: `payment refused with ${status}`,
     });
@@ -61,7 +92,9 @@ describe('HttpPaymentGateway', () => {
 
   it.each([408, 429, 500, 503])('takes %i for a failure, to be tried again', async (status) => {
     const gateway = await build(answering(status, '{"error":"later"}'));
-    await expect(gateway.charge(order, {})).rejects.toThrow(`the payment gateway answered ${status}`);
+    await expect(gateway.charge(order, new RequestContext(), 1)).rejects.toThrow(
+      `the payment gateway answered ${status}`,
+    );
   });
 
   it.each([
@@ -73,7 +106,7 @@ describe('HttpPaymentGateway', () => {
     ['more than anybody reads', `{"paymentId":"${'x'.repeat(100_000)}"}`],
   ])('takes an answer of %s for a failure', async (_what, body) => {
     const gateway = await build(answering(200, body));
-    await expect(gateway.charge(order, {})).rejects.toThrow();
+    await expect(gateway.charge(order, new RequestContext(), 1)).rejects.toThrow();
   });
 
   it('gives up when its caller does, for the reason the caller has', async () => {
@@ -82,12 +115,14 @@ describe('HttpPaymentGateway', () => {
       request.resume();
       abort.abort(new Error('no longer wanted'));
     });
-    await expect(gateway.charge(order, { signal: abort.signal })).rejects.toThrow('no longer wanted');
+    await expect(
+      gateway.charge(order, new RequestContext({ signal: abort.signal }), 1),
+    ).rejects.toMatchObject({ code: 'CANCELLED', cause: new Error('no longer wanted') });
   });
 
   it('fails if nobody listens', async () => {
     const gateway = new HttpPaymentGateway({ url: 'http://127.0.0.1:1', connections: 1, timeoutMs: 1_000 });
     onTestFinished(() => gateway.close());
-    await expect(gateway.charge(order, {})).rejects.toThrow(/ECONNREFUSED|bad port/);
+    await expect(gateway.charge(order, new RequestContext(), 1)).rejects.toThrow(/ECONNREFUSED|bad port/);
   });
 });
