@@ -61,7 +61,9 @@ export class Edge {
 
   start(server: Server): void {
     this.#load?.start();
-    if (this.#doorkeeper !== undefined) this.#door = new Door(server, this.#doorkeeper);
+    if (this.#doorkeeper === undefined) return;
+    this.#doorkeeper.start(server);
+    this.#door = new Door(server, this.#doorkeeper);
   }
 
   async close(): Promise<void> {

@@ -65,16 +65,20 @@ export class Replies {
     }
   }
 
-  /** The same as text, for a connection that no reply has been made for. */
-  onWire(refusal: Refusal): string {
+  /**
+   * The same as text, for a connection that no reply has been made for. It says for how long the connection is kept, as
+   * Node's server does: a client that is not told assumes a few seconds, and all come back at once with new ones.
+   */
+  onWire(refusal: Refusal, keepAliveMs: number): string {
     const { answer, reason } = refusal;
     const seconds = this.#seconds(refusal);
     this.#counts[reason]++;
     const body = jsonBody(answer, seconds);
     const retryAfter = seconds === undefined ? '' : `retry-after: ${seconds}\r\n`;
+    const keepAlive = keepAliveMs > 0 ? `keep-alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n` : '';
     return (
       `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n${retryAfter}content-type: ${JSON_TYPE}\r\n` +
-      `content-length: ${body.length}\r\nconnection: keep-alive\r\n\r\n${body}`
+      `content-length: ${body.length}\r\nconnection: keep-alive\r\n${keepAlive}\r\n${body}`
     );
   }
 

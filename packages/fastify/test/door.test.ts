@@ -90,6 +90,7 @@ describe('the door', () => {
     expect(outside).toEqual(inside);
     expect(outside).toEqual({ status: '503', body: '{"error":"Service overloaded","retryAfter":1}' });
     expect(client.received().match(/retry-after: 1\r\n/g)).toHaveLength(2);
+    expect(client.received().match(/connection: keep-alive\r\nkeep-alive: timeout=72\r\n/gi)).toHaveLength(2);
     expect(app.backpressure.stats().refused.load).toBe(2);
   });
 

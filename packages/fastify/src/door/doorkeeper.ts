@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { Clock } from '@bp/core';
 import type { RouteOptions } from 'fastify';
 import { prefersProblem } from '../accept.ts';
@@ -28,6 +29,7 @@ export class Doorkeeper implements Keeper {
   readonly #clock: Clock;
   readonly #inside: Inside;
   readonly #routes = new Map<string, RouteSettings>();
+  #server: Server | undefined;
   #refused = 0;
   #lastRefusal = Number.NEGATIVE_INFINITY;
 
@@ -36,6 +38,11 @@ export class Doorkeeper implements Keeper {
     this.#options = options;
     this.#clock = options.clock;
     this.#inside = inside;
+  }
+
+  /** Speaks for `server` from now on. */
+  start(server: Server): void {
+    this.#server = server;
   }
 
   /** Requests refused so far. */
@@ -67,6 +74,6 @@ export class Doorkeeper implements Keeper {
     if (refusal.answer === answers.overloaded) overload.refused(now);
     this.#refused++;
     this.#lastRefusal = now;
-    return replies.onWire(refusal);
+    return replies.onWire(refusal, this.#server?.keepAliveTimeout ?? 0);
   }
 }
