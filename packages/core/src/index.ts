@@ -10,6 +10,7 @@ export { compose, type Policy } from './compose.ts';
 export { atDeadline } from './deadline.ts';
 export { Listeners, type Unsubscribe } from './listeners.ts';
 export { LoopBudget, loopBudgetOf } from './loop-budget.ts';
+export { neverThrowing } from './never-throwing.ts';
 export {
   isRejected,
   RejectedError,

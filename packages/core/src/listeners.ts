@@ -1,3 +1,5 @@
+import { throwLater } from './never-throwing.ts';
+
 /** Removes the listener it was returned for; a no-op the second time. */
 export type Unsubscribe = () => void;
 
@@ -23,9 +25,7 @@ export class Listeners<Event> {
       try {
         listener(event);
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        throwLater(error);
       }
     }
   }

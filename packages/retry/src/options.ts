@@ -7,6 +7,7 @@ import {
   checkNonNegative,
   checkOptions,
   checkPositive,
+  neverThrowing,
   systemClock,
 } from '@bp/core';
 import { RetryBudget } from './retry-budget.ts';
@@ -45,7 +46,8 @@ export interface RetryOptions extends RetryingOptions {
   readonly minTryMs?: number | undefined;
   /**
    * What follows from a try; undefined leaves it to the default: results are final, errors are retried, no earlier than
-   * their `retryAfterMs` if they have one, except cancellations and refusals that time does not heal.
+   * their `retryAfterMs` if they have one, except cancellations and refusals that time does not heal. If it throws the
+   * default holds too, and what it threw surfaces as an uncaught exception.
    */
   readonly classify?: ((settled: Settled, attempt: number) => Verdict | undefined) | undefined;
 }
@@ -120,9 +122,9 @@ export function resolveRetrying(
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveOptions(options: RetryOptions): ResolvedRetryOptions {
   const { classify = defaultVerdict } = checkOptions(options);
-  checkFunction('classify', classify);
+  const verdict = neverThrowing(checkFunction('classify', classify), () => undefined);
   return {
     ...resolveRetrying(options, checkPositive('minTryMs', options.minTryMs ?? 1), 'retry'),
-    classify: (settled, attempt) => classify(settled, attempt) ?? defaultVerdict(settled),
+    classify: (settled, attempt) => verdict(settled, attempt) ?? defaultVerdict(settled),
   };
 }
