@@ -6,13 +6,14 @@ import {
   checkName,
   checkOptions,
   checkPositive,
-  isRejected,
   NO_ADMISSION_OPTIONS,
   type Policy,
   RejectedError,
   refusalAtEntry,
+  refuse,
   systemClock,
 } from '@bp/core';
+import { outcomeOf } from './outcome.ts';
 import { createWindow } from './window.ts';
 
 /** Options of `AdaptiveThrottle`. */
@@ -71,25 +72,18 @@ export class AdaptiveThrottle implements Policy {
    * Calls `fn`, or refuses with `CIRCUIT_OPEN` and the time in which a tenth of the window passes. Refusals that `fn`
    * throws and the caller's cancellation count neither way.
    */
-  async execute<T>(
+  execute<T>(
     fn: (ctx: never) => T | PromiseLike<T>,
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> {
     const over = refusalAtEntry(ctx, this.#clock, this.#name);
-    if (over !== undefined) throw over;
+    if (over !== undefined) return refuse(over);
     if (this.#random() < this.stats().refusalShare) {
-      this.#window.record(true, false, this.#clock.now());
-      throw new RejectedError('CIRCUIT_OPEN', this.#name, { retryAfterMs: this.#windowMs / 10 });
+      this.#record(true);
+      const retryAfterMs = this.#windowMs / 10;
+      return refuse(new RejectedError('CIRCUIT_OPEN', this.#name, { retryAfterMs }));
     }
-    try {
-      const result = await fn(ctx as never);
-      this.#window.record(false, false, this.#clock.now());
-      return result;
-    } catch (error) {
-      const ignored = isRejected(error) && !(error.workBegan && error.code === 'DEADLINE_EXCEEDED');
-      if (!ignored) this.#window.record(true, false, this.#clock.now());
-      throw error;
-    }
+    return this.#run(fn, ctx);
   }
 
   /** A snapshot; reading it costs nobody else anything. */
@@ -98,5 +92,20 @@ export class AdaptiveThrottle implements Policy {
     const requests = this.#window.calls;
     const accepts = requests - this.#window.failures;
     return { requests, accepts, refusalShare: Math.max(0, (requests - this.#k * accepts) / (requests + 1)) };
+  }
+
+  async #run<T>(fn: (ctx: never) => T | PromiseLike<T>, ctx: AdmissionOptions): Promise<T> {
+    try {
+      const result = await fn(ctx as never);
+      this.#record(false);
+      return result;
+    } catch (error) {
+      if (outcomeOf(error, ctx) === 'failure') this.#record(true);
+      throw error;
+    }
+  }
+
+  #record(failed: boolean): void {
+    this.#window.record(failed, false, this.#clock.now());
   }
 }

@@ -1,6 +1,5 @@
 import {
   type AdmissionOptions,
-  isRejected,
   Listeners,
   NO_ADMISSION_OPTIONS,
   type Policy,
@@ -9,12 +8,8 @@ import {
   refuse,
   type Unsubscribe,
 } from '@bp/core';
-import {
-  type CircuitBreakerOptions,
-  type Outcome,
-  type ResolvedCircuitBreakerOptions,
-  resolveOptions,
-} from './options.ts';
+import { type CircuitBreakerOptions, type ResolvedCircuitBreakerOptions, resolveOptions } from './options.ts';
+import { type Outcome, outcomeOf } from './outcome.ts';
 import { OncePermit, type Permit } from './permit.ts';
 import { type CircuitState, StateMachine } from './states.ts';
 
@@ -124,7 +119,12 @@ export class CircuitBreaker implements Policy {
         return result;
       },
       (error: unknown) => {
-        this.#settle(this.#outcomeOf(error, ctx), generation, startedAt, error);
+        this.#settle(
+          this.#options.classify?.({ error }) ?? outcomeOf(error, ctx),
+          generation,
+          startedAt,
+          error,
+        );
         throw error;
       },
     );
@@ -226,17 +226,6 @@ export class CircuitBreaker implements Policy {
     return new RejectedError('CIRCUIT_OPEN', this.#options.name, {
       retryAfterMs: retryAfterMs === Number.POSITIVE_INFINITY ? undefined : retryAfterMs,
     });
-  }
-
-  #outcomeOf(error: unknown, ctx: AdmissionOptions): Outcome {
-    const own = this.#options.classify?.({ error });
-    if (own !== undefined) return own;
-    // A deadline that passed while the dependency worked is its failure; any other refusal says nothing about it.
-    if (isRejected(error))
-      return error.workBegan && error.code === 'DEADLINE_EXCEEDED' ? 'failure' : 'ignored';
-    if (!(error instanceof Error) || error.name !== 'AbortError') return 'failure';
-    const cancelled = ctx.onDone === undefined ? ctx.signal?.aborted : ctx.doneReason !== undefined;
-    return cancelled ? 'ignored' : 'failure';
   }
 
   readonly #settle = (outcome: Outcome, generation: number, startedAt: number, error: unknown): void => {

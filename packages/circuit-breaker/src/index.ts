@@ -10,6 +10,7 @@ export {
   type Transition,
 } from './circuit-breaker.ts';
 export { KeyedCircuitBreakers, type KeyedCircuitBreakersOptions } from './keyed.ts';
-export type { CircuitBreakerOptions, Opening, Outcome, Settled, TripOptions, Window } from './options.ts';
+export type { CircuitBreakerOptions, Opening, Settled, TripOptions, Window } from './options.ts';
+export type { Outcome } from './outcome.ts';
 export type { Permit } from './permit.ts';
 export type { CircuitState } from './states.ts';

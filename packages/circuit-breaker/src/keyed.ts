@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions } from '@bp/core';
+import { type Clock, checkInteger, checkOptions, checkPositive, systemClock } from '@bp/core';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { CircuitBreakerOptions } from './options.ts';
 
@@ -6,7 +6,22 @@ import type { CircuitBreakerOptions } from './options.ts';
 export interface KeyedCircuitBreakersOptions extends CircuitBreakerOptions {
   /** Breakers kept at once (>= 1). Default: 1000. */
   readonly maxKeys?: number | undefined;
+  /**
+   * Milliseconds after which a closed breaker that nobody has asked for is forgotten (> 0). Default: 10 minutes, at least
+   * `window.ms`.
+   */
+  readonly idleMs?: number | undefined;
 }
+
+/** A breaker, and when it was asked for last. */
+interface Kept {
+  readonly breaker: CircuitBreaker;
+  usedAt: number;
+}
+
+const IDLE_MS = 600_000;
+/** How many that have been idle for long enough one call clears away: more than it can add. */
+const CLEARED_AT_ONCE = 2;
 
 /** How many of the least recently used breakers are looked at for one that can be forgotten. */
 const LOOKED_AT = 16;
@@ -14,14 +29,18 @@ const LOOKED_AT = 16;
 /**
  * A breaker for each key: for each host, or each tenant.
  *
- * At the bound the least recently used breaker that is closed and counts no failures in a row is forgotten, which loses
- * nothing. One that is open, probing or isolated is never forgotten: where no other is found, keys that are new share
- * one more breaker between them.
+ * One that is closed and has been idle is forgotten. At the bound the least recently used one that is closed and has
+ * nothing against its dependency, no failures in a row or in its window, is forgotten too, which loses nothing. One that is
+ * open, probing or isolated is never forgotten: where no other is found, keys that are new share one more breaker
+ * between them.
  */
 export class KeyedCircuitBreakers {
   readonly #options: KeyedCircuitBreakersOptions;
   readonly #maxKeys: number;
-  readonly #breakers = new Map<string, CircuitBreaker>();
+  readonly #idleMs: number;
+  readonly #clock: Clock;
+  /** Least recently used first: a Map keeps the order of insertion. */
+  readonly #kept = new Map<string, Kept>();
   readonly #shared: CircuitBreaker;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
@@ -29,42 +48,69 @@ export class KeyedCircuitBreakers {
     this.#options = checkOptions(options);
     this.#maxKeys = checkInteger('maxKeys', options.maxKeys ?? 1000);
     this.#shared = new CircuitBreaker(options);
+    const { window, idleMs } = options;
+    const windowMs = window !== undefined && 'ms' in window ? window.ms : 0;
+    this.#idleMs = checkPositive('idleMs', idleMs ?? Math.max(IDLE_MS, windowMs));
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** How many breakers are kept, without the shared one. */
   get size(): number {
-    return this.#breakers.size;
+    return this.#kept.size;
   }
 
   /** The breaker of `key`, named `name:key` in refusals; the key is cut to 60 characters there. */
   get(key: string): CircuitBreaker {
-    let breaker = this.#breakers.get(key);
-    if (breaker !== undefined) {
-      // Behind the others: a Map keeps the order of insertion, so the first is the least recently used.
-      this.#breakers.delete(key);
-    } else {
-      if (this.#breakers.size >= this.#maxKeys && !this.#forgetOne()) return this.#shared;
-      const { name = 'circuit-breaker' } = this.#options;
-      breaker = new CircuitBreaker({ ...this.#options, name: `${name.slice(0, 39)}:${key.slice(0, 60)}` });
+    const now = this.#clock.now();
+    const kept = this.#kept.get(key);
+    if (kept !== undefined) {
+      kept.usedAt = now;
+      this.#putBehind(key, kept);
+      this.#forgetIdle(now);
+      return kept.breaker;
     }
-    this.#breakers.set(key, breaker);
+    this.#forgetIdle(now);
+    if (this.#kept.size >= this.#maxKeys && !this.#forgetOne()) return this.#shared;
+    const { name = 'circuit-breaker' } = this.#options;
+    const breaker = new CircuitBreaker({
+      ...this.#options,
+      name: `${name.slice(0, 39)}:${key.slice(0, 60)}`,
+    });
+    this.#kept.set(key, { breaker, usedAt: now });
     return breaker;
   }
 
   /** Every kept breaker with its key, least recently used first. */
-  entries(): IterableIterator<[key: string, breaker: CircuitBreaker]> {
-    return this.#breakers.entries();
+  *entries(): Generator<[key: string, breaker: CircuitBreaker], void, void> {
+    for (const [key, { breaker }] of this.#kept) yield [key, breaker];
+  }
+
+  #putBehind(key: string, kept: Kept): void {
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
+  }
+
+  #forgetIdle(now: number): void {
+    let looked = 0;
+    for (const [key, kept] of this.#kept) {
+      if (now - kept.usedAt < this.#idleMs || ++looked > CLEARED_AT_ONCE) return;
+      if (kept.breaker.state === 'CLOSED') this.#kept.delete(key);
+      else this.#putBehind(key, kept);
+    }
   }
 
   #forgetOne(): boolean {
     let looked = 0;
-    for (const [key, breaker] of this.#breakers) {
+    for (const [key, kept] of this.#kept) {
       if (++looked > LOOKED_AT) return false;
-      const { state, failures } = breaker.stats();
-      if (state === 'CLOSED' && failures === 0) return this.#breakers.delete(key);
-      this.#breakers.delete(key);
-      this.#breakers.set(key, breaker);
+      if (hasNothingAgainst(kept.breaker)) return this.#kept.delete(key);
+      this.#putBehind(key, kept);
     }
     return false;
   }
+}
+
+function hasNothingAgainst(breaker: CircuitBreaker): boolean {
+  const { state, failures, windowFailures, windowSlow } = breaker.stats();
+  return state === 'CLOSED' && failures + windowFailures + windowSlow === 0;
 }

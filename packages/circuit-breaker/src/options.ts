@@ -8,11 +8,10 @@ import {
   checkName,
   checkOptions,
   checkPositive,
+  neverThrowing,
   systemClock,
 } from '@bp/core';
-
-/** What a call came to, in the eyes of a breaker. An ignored one counts neither way. */
-export type Outcome = 'success' | 'failure' | 'ignored';
+import type { Outcome } from './outcome.ts';
 
 /** How a call settled, for `classify`. */
 export type Settled = { readonly result: unknown } | { readonly error: unknown };
@@ -52,7 +51,10 @@ export interface CircuitBreakerOptions extends TripOptions {
   readonly openBackoff?: number | undefined;
   /** The longest it stays open in milliseconds, whatever asks for more (>= `openMs`). Default: 1 hour, at least `openMs`. */
   readonly maxOpenMs?: number | undefined;
-  /** How long it stays open instead, in milliseconds, from what opened it. Default: `openMs * openBackoff^(openings - 1)`. */
+  /**
+   * How long it stays open instead, in milliseconds, from what opened it. Default: `openMs * openBackoff^(openings - 1)`,
+   * which also holds if this throws or answers no number above 0.
+   */
   readonly openFor?: ((opening: Opening) => number) | undefined;
   /** The share of the open time (0 to 1) that is drawn at random on top, so that many do not probe together. Default: 0. */
   readonly jitter?: number | undefined;
@@ -64,7 +66,8 @@ export interface CircuitBreakerOptions extends TripOptions {
   readonly halfOpenMaxMs?: number | undefined;
   /**
    * What a settled call counts as; undefined leaves it to the default: results are successes, errors failures, but
-   * refusals by other primitives and the caller's own cancellation are ignored.
+   * refusals by other primitives and the caller's own cancellation are ignored. The caller of `execute` is given its result
+   * or error whatever this says; if it throws the default holds, and what it threw surfaces as an uncaught exception.
    */
   readonly classify?: ((settled: Settled) => Outcome | undefined) | undefined;
   /**
@@ -97,6 +100,8 @@ export interface ResolvedTripOptions {
 export interface ResolvedCircuitBreakerOptions {
   readonly trip: ResolvedTripOptions;
   readonly openFor: (opening: Opening) => number;
+  /** The same without a function of the caller's own. */
+  readonly backoffFor: (opening: Opening) => number;
   readonly maxOpenMs: number;
   readonly jitter: number;
   readonly halfOpenProbes: number;
@@ -160,10 +165,11 @@ export function resolveOptions(options: CircuitBreakerOptions): ResolvedCircuitB
     throw new RangeError(`maxOpenMs must be at least openMs = ${openMs}, got ${maxOpenMs}`);
   }
   const probes = checkInteger('halfOpenProbes', options.halfOpenProbes ?? 3);
-  const byDefault = ({ openings }: Opening): number => openMs * openBackoff ** (openings - 1);
+  const backoffFor = ({ openings }: Opening): number => openMs * openBackoff ** (openings - 1);
   return {
     trip,
-    openFor: checkFunction('openFor', options.openFor ?? byDefault),
+    openFor: neverThrowing(checkFunction('openFor', options.openFor ?? backoffFor), backoffFor),
+    backoffFor,
     maxOpenMs,
     jitter: checkBetween('jitter', options.jitter ?? 0, 0, 1),
     halfOpenProbes: probes,
@@ -171,8 +177,11 @@ export function resolveOptions(options: CircuitBreakerOptions): ResolvedCircuitB
       probes * checkShare('halfOpenSuccessRate', options.halfOpenSuccessRate ?? 1),
     ),
     halfOpenMaxMs: checkPositive('halfOpenMaxMs', options.halfOpenMaxMs ?? openMs),
-    classify: options.classify === undefined ? undefined : checkFunction('classify', options.classify),
-    retryAfterOf: checkFunction('retryAfterOf', options.retryAfterOf ?? ownRetryAfter),
+    classify: options.classify && neverThrowing(checkFunction('classify', options.classify), () => undefined),
+    retryAfterOf: neverThrowing(
+      checkFunction('retryAfterOf', options.retryAfterOf ?? ownRetryAfter),
+      () => undefined,
+    ),
     metricsOnly: checkBoolean('metricsOnly', options.metricsOnly ?? false),
     name: checkName('name', options.name ?? 'circuit-breaker'),
     clock: checkClock('clock', options.clock ?? systemClock),

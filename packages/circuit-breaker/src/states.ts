@@ -169,11 +169,12 @@ export class StateMachine {
   }
 
   #openMs(opening: Opening): number {
-    const { openFor, retryAfterOf, maxOpenMs, jitter, random } = this.#options;
-    const wished = Math.max(openFor(opening), retryAfterOf(opening.error) ?? 0);
-    const spread = wished * (1 + jitter * random());
-    // A function that answers nonsense must not leave the breaker open for ever or not at all.
-    return spread > 0 ? Math.min(spread, maxOpenMs) : maxOpenMs;
+    const { openFor, backoffFor, retryAfterOf, maxOpenMs, jitter, random } = this.#options;
+    const own = openFor(opening);
+    const hint = retryAfterOf(opening.error) ?? 0;
+    // Functions that answer nonsense must not leave the breaker open for ever or not at all.
+    const wished = Math.max(own > 0 ? own : backoffFor(opening), hint > 0 ? hint : 0);
+    return Math.min(wished * (1 + jitter * random()), maxOpenMs);
   }
 
   #become(to: CircuitState, error: unknown): void {

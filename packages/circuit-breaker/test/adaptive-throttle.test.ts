@@ -56,4 +56,20 @@ describe('AdaptiveThrottle', () => {
       retryAfterMs: 100,
     });
   });
+
+  it("counts the caller's own cancellation neither way, and an abort by the dependency as its failure", async () => {
+    const throttle = new AdaptiveThrottle({ clock: new VirtualClock(), random: () => 0.999 });
+    const controller = new AbortController();
+    const aborted = (): never => {
+      throw new DOMException('aborted', 'AbortError');
+    };
+    const cancelled = throttle.execute(() => {
+      controller.abort();
+      return aborted();
+    }, controller);
+    await expect(cancelled).rejects.toThrow('aborted');
+    expect(throttle.stats()).toMatchObject({ requests: 0 });
+    await expect(throttle.execute(aborted)).rejects.toThrow('aborted');
+    expect(throttle.stats()).toMatchObject({ requests: 1, accepts: 0 });
+  });
 });

@@ -59,7 +59,17 @@ describe('an open breaker', () => {
     expect(
       opened({ openFor: ({ error }) => (error === 'long' ? 900 : 100), clock }, 'long').retryAfterMs(),
     ).toBe(900);
-    expect(opened({ openFor: () => Number.NaN, openMs: 10, maxOpenMs: 50, clock }).retryAfterMs()).toBe(50);
+    expect(opened({ openFor: () => Number.POSITIVE_INFINITY, maxOpenMs: 1e5, clock }).retryAfterMs()).toBe(
+      1e5,
+    );
+  });
+
+  it('stays open for the usual time if a function answers no time', () => {
+    const clock = new VirtualClock();
+    for (const nonsense of [Number.NaN, 0, -1, undefined as unknown as number]) {
+      expect(opened({ openMs: 10, openFor: () => nonsense, clock }).retryAfterMs()).toBe(10);
+      expect(opened({ openMs: 10, retryAfterOf: () => nonsense, clock }).retryAfterMs()).toBe(10);
+    }
   });
 
   it('goes on in another process where it stopped in this', () => {
