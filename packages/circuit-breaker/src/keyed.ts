@@ -7,8 +7,8 @@ export interface KeyedCircuitBreakersOptions extends CircuitBreakerOptions {
   /** Breakers kept at once (>= 1). Default: 1000. */
   readonly maxKeys?: number | undefined;
   /**
-   * Milliseconds after which a closed breaker that nobody has asked for is forgotten (> 0). Default: 10 minutes, at least
-   * `window.ms`.
+   * Milliseconds after which a closed breaker that nobody has asked for is forgotten (> 0, >= `window.ms`). Default: 10
+   * minutes, at least `window.ms`.
    */
   readonly idleMs?: number | undefined;
 }
@@ -29,10 +29,10 @@ const LOOKED_AT = 16;
 /**
  * A breaker for each key: for each host, or each tenant.
  *
- * One that is closed and has been idle is forgotten. At the bound the least recently used one that is closed and has
- * nothing against its dependency, no failures in a row or in its window, is forgotten too, which loses nothing. One that is
- * open, probing or isolated is never forgotten: where no other is found, keys that are new share one more breaker
- * between them.
+ * One that is closed and has been idle is forgotten. At the bound the least recently used one that is closed, has no call
+ * under way and nothing against its dependency, no failures in a row or in its window, is forgotten too, which loses
+ * successes at most. One that is open, probing or isolated is never forgotten: where no other is found, keys that are
+ * new share one more breaker between them.
  */
 export class KeyedCircuitBreakers {
   readonly #options: KeyedCircuitBreakersOptions;
@@ -51,6 +51,9 @@ export class KeyedCircuitBreakers {
     const { window, idleMs } = options;
     const windowMs = window !== undefined && 'ms' in window ? window.ms : 0;
     this.#idleMs = checkPositive('idleMs', idleMs ?? Math.max(IDLE_MS, windowMs));
+    if (this.#idleMs < windowMs) {
+      throw new RangeError(`idleMs must be at least window.ms = ${windowMs}, got ${this.#idleMs}`);
+    }
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -103,14 +106,16 @@ export class KeyedCircuitBreakers {
     let looked = 0;
     for (const [key, kept] of this.#kept) {
       if (++looked > LOOKED_AT) return false;
-      if (hasNothingAgainst(kept.breaker)) return this.#kept.delete(key);
+      if (hasNothingToKeep(kept.breaker)) return this.#kept.delete(key);
       this.#putBehind(key, kept);
     }
     return false;
   }
 }
 
-function hasNothingAgainst(breaker: CircuitBreaker): boolean {
-  const { state, failures, windowFailures, windowSlow } = breaker.stats();
-  return state === 'CLOSED' && failures + windowFailures + windowSlow === 0;
+function hasNothingToKeep(breaker: CircuitBreaker): boolean {
+  const { state, failures, windowFailures, windowSlow, admitted, succeeded, failed, ignored } =
+    breaker.stats();
+  const underWay = admitted - succeeded - failed - ignored;
+  return state === 'CLOSED' && failures + windowFailures + windowSlow + underWay === 0;
 }

@@ -7,7 +7,10 @@ export type Outcome = 'success' | 'failure' | 'ignored';
 export function outcomeOf(error: unknown, ctx: AdmissionOptions): Outcome {
   // A deadline that passed while the dependency worked is its failure; any other refusal says nothing about it.
   if (isRejected(error)) return error.workBegan && error.code === 'DEADLINE_EXCEEDED' ? 'failure' : 'ignored';
-  if (!(error instanceof Error) || error.name !== 'AbortError') return 'failure';
-  const cancelled = ctx.onDone === undefined ? ctx.signal?.aborted : ctx.doneReason !== undefined;
-  return cancelled ? 'ignored' : 'failure';
+  const name = error instanceof Error ? error.name : undefined;
+  const isAbort = name === 'AbortError';
+  if (ctx.onDone !== undefined) return isAbort && ctx.doneReason !== undefined ? 'ignored' : 'failure';
+  // Whoever aborts may give a reason of its own; that of AbortSignal.timeout is a deadline.
+  const { aborted = false, reason } = ctx.signal ?? {};
+  return aborted && (isAbort || (error === reason && name !== 'TimeoutError')) ? 'ignored' : 'failure';
 }

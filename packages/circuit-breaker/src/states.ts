@@ -171,9 +171,9 @@ export class StateMachine {
   #openMs(opening: Opening): number {
     const { openFor, backoffFor, retryAfterOf, maxOpenMs, jitter, random } = this.#options;
     const own = openFor(opening);
-    const hint = retryAfterOf(opening.error) ?? 0;
+    const hint = retryAfterOf(opening.error);
     // Functions that answer nonsense must not leave the breaker open for ever or not at all.
-    const wished = Math.max(own > 0 ? own : backoffFor(opening), hint > 0 ? hint : 0);
+    const wished = Math.max(own > 0 ? own : backoffFor(opening), hint !== undefined && hint > 0 ? hint : 0);
     return Math.min(wished * (1 + jitter * random()), maxOpenMs);
   }
 

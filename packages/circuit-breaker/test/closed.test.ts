@@ -100,6 +100,37 @@ describe('a closed breaker', () => {
     expect(breaker.state).toBe('OPEN');
   });
 
+  it.each<[string, unknown, Record<string, unknown>]>([
+    ['the reason of its own that a caller aborts with', new Error('user left'), { ignored: 1, failed: 0 }],
+    ['a reason that is no error', 'user left', { ignored: 1, failed: 0 }],
+    ['the time of a signal', new DOMException('late', 'TimeoutError'), { ignored: 0, failed: 1 }],
+  ])('knows %s', async (_what, reason, counted) => {
+    const breaker = new CircuitBreaker();
+    const controller = new AbortController();
+    const call = breaker.execute(async () => {
+      controller.abort(reason);
+      controller.signal.throwIfAborted();
+    }, controller);
+    await expect(call).rejects.toBe(reason);
+    expect(breaker.stats()).toMatchObject(counted);
+  });
+
+  it('counts an error that only meets with an abort as a failure', async () => {
+    const breaker = new CircuitBreaker();
+    const controller = new AbortController();
+    const call = breaker.execute(async () => {
+      controller.abort();
+      throw new Error('down');
+    }, controller);
+    await expect(call).rejects.toThrow('down');
+    expect(breaker.stats()).toMatchObject({ failed: 1, ignored: 0 });
+    await expect(
+      breaker.execute(() => 1, controller),
+      'never begun',
+    ).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(breaker.stats()).toMatchObject({ admitted: 0 });
+  });
+
   it('only counts when it is there for the metrics', () => {
     const breaker = new CircuitBreaker({ consecutiveFailures: 1, metricsOnly: true });
     for (let i = 0; i < 5; i++) breaker.tryAcquire()?.failure();

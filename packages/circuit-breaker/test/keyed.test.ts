@@ -66,7 +66,30 @@ describe('KeyedCircuitBreakers', () => {
     expect(breakers.get('a')).toBe(first);
   });
 
+  it('does not forget a breaker whose calls are under way: those to a host that hangs fail last', () => {
+    const breakers = new KeyedCircuitBreakers({ consecutiveFailures: 1, maxKeys: 2 });
+    const call = breakers.get('hangs').tryAcquire();
+    for (let i = 0; i < 10; i++) breakers.get(`${i}`).tryAcquire()?.success();
+    call?.failure();
+    expect(breakers.get('hangs').state).toBe('OPEN');
+  });
+
+  it('looks at no more than a few breakers a call, and so gets rid of many idle ones', () => {
+    const clock = new VirtualClock();
+    const breakers = new KeyedCircuitBreakers({ idleMs: 1000, clock });
+    for (let i = 0; i < 100; i++) breakers.get(`${i}`);
+    clock.advanceSync(1000);
+    for (let left = 98; left >= 2; left -= 2) {
+      breakers.get('busy');
+      expect(breakers.size).toBe(left + 1);
+    }
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('names the option that is wrong', () => {
+    expect(() => new KeyedCircuitBreakers({ idleMs: 10, failureRate: 1, window: { ms: 11 } })).toThrow(
+      'idleMs',
+    );
     expect(() => new KeyedCircuitBreakers({ idleMs: 0 })).toThrow('idleMs');
     expect(() => new KeyedCircuitBreakers({ maxKeys: 0 })).toThrow('maxKeys');
   });

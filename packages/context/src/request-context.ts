@@ -115,7 +115,8 @@ export class RequestContext implements AdmissionOptions, Disposable {
   race<T>(promise: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const leave = this.onDone(reject);
-      promise.then(
+      // Foreign thenables may throw where they should reject.
+      Promise.resolve(promise).then(
         (value) => {
           leave();
           resolve(value);

@@ -1,4 +1,4 @@
-import type { Unsubscribe } from '@bp/core';
+import { neverThrowing, type Unsubscribe } from '@bp/core';
 import type { ContextDoneError } from './done.ts';
 
 type DoneListener = (reason: ContextDoneError) => void;
@@ -33,7 +33,7 @@ export class Watch {
     for (const child of this.end()) child(reason);
     for (const listener of this.#listeners) {
       this.#listeners.delete(listener);
-      tell(listener, reason);
+      listener(reason);
     }
   }
 
@@ -47,8 +47,8 @@ export class Watch {
   }
 
   #join(listeners: Set<DoneListener>, listener: DoneListener): Unsubscribe {
-    // The same function added twice is told twice.
-    const own: DoneListener = (reason) => listener(reason);
+    // A function of its own: the same listener added twice is told twice, and one that throws disturbs nobody.
+    const own = neverThrowing(listener, () => {});
     listeners.add(own);
     this.#stop ??= this.#start();
     return () => {
@@ -57,16 +57,5 @@ export class Watch {
       this.#stop?.();
       this.#stop = undefined;
     };
-  }
-}
-
-/** A listener that throws does not keep the others from being told; its error surfaces on its own. */
-function tell(listener: DoneListener, reason: ContextDoneError): void {
-  try {
-    listener(reason);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }

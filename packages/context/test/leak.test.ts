@@ -98,6 +98,18 @@ describe('nothing is left on a signal and a parent that live long by a context',
           .onDone(() => {})(),
     ],
     ['that nobody ever asked', () => create().child().with({ description: 'key' }, {}).detached()],
+    [
+      'that a race with something broken was run on',
+      () =>
+        create()
+          .race({
+            // biome-ignore lint/suspicious/noThenProperty: a thenable is what is tested
+            then: () => {
+              throw new Error('no promise');
+            },
+          })
+          .catch(() => {}),
+    ],
     ['that a race was run on', () => create().race(Promise.resolve())],
     ['of a call with a timeout', () => policy.execute((ctx: RequestContext) => ctx.signal, parent)],
     ['of a call with a timeout and a plain signal', () => policy.execute(() => {}, { signal })],
