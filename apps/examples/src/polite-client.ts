@@ -5,7 +5,10 @@ import { createRetryingFetch } from '@bp/retry';
 import { WorkerPool } from '@bp/worker-pool';
 import Fastify from 'fastify';
 
-// A hundred clients come at once to a server that can answer a hundred a second and lets few wait.
+// A hundred clients come at once to a server that can answer a hundred a second and lets few wait. Both kinds have the same
+// number of tries and the same time. The naive ones wait for nothing and have no budget. The polite ones wait as they are
+// told, and each has a retry budget of its own, as a process would: what differs is when they come back, and no budget
+// that a hundred share bounds how often.
 const CLIENTS = 100;
 const MAX_ATTEMPTS = 20;
 const TIMEOUT_MS = 15_000;
@@ -23,7 +26,7 @@ const naive: Client = async (url, deadline) => {
   return false;
 };
 
-/** Comes back when it is told to. Each client is a process of its own in real life, so each has its own budget. */
+/** Comes back when it is told to, as long as its own budget, with the defaults, pays for it. */
 const polite: Client = async (url, deadline) => {
   await using retryingFetch = createRetryingFetch({ maxAttempts: MAX_ATTEMPTS });
   const answer = await retryingFetch(url, {}, { deadline });
@@ -71,6 +74,7 @@ console.log(
   `${CLIENTS} clients want one answer each, within ${TIMEOUT_MS / 1000} s and ${MAX_ATTEMPTS} tries`,
 );
 const results = { naive: await measure(naive), polite: await measure(polite) };
+console.log('at once: no wait and no budget; as told: waits for Retry-After, a budget for each client');
 console.log(`${''.padEnd(20)}${'at once'.padStart(10)}${'as told'.padStart(10)}`);
 for (const [what, value] of Object.entries(results.naive)) {
   const other = results.polite[what as keyof typeof results.polite];
