@@ -1,5 +1,9 @@
 import {
   type AdmissionOptions,
+  checkInteger,
+  checkNonNegative,
+  checkOneOf,
+  checkOptions,
   Listeners,
   NO_ADMISSION_OPTIONS,
   type Policy,
@@ -171,15 +175,20 @@ export class CircuitBreaker implements Policy {
     };
   }
 
-  /** Stands as another breaker did. @throws RangeError if the snapshot makes no sense. */
+  /**
+   * Stands as another breaker did; without effect while it is isolated.
+   *
+   * @throws TypeError or RangeError naming what makes no sense in the snapshot.
+   */
   restore(snapshot: CircuitSnapshot): void {
-    const { state, openForMs, openings } = snapshot;
-    if (!(openForMs >= 0 && openings >= 0) || (state !== 'OPEN' && state !== 'CLOSED')) {
-      throw new RangeError('snapshot must be one that snapshot() has returned');
-    }
+    const { state, openForMs, openings } = checkOptions(snapshot);
+    checkOneOf('snapshot.state', state, ['CLOSED', 'OPEN']);
+    checkNonNegative('snapshot.openForMs', openForMs);
+    checkInteger('snapshot.openings', openings, 0);
+    const { maxOpenMs, clock } = this.#options;
     if (state === 'CLOSED') this.reset();
-    else
-      this.#machine.reopen(Math.min(openForMs, this.#options.maxOpenMs), openings, this.#options.clock.now());
+    else if (this.#isolations === 0)
+      this.#machine.reopen(Math.min(openForMs, maxOpenMs), openings, clock.now());
   }
 
   /** A snapshot of the counters; reading it costs nobody else anything. */

@@ -79,11 +79,29 @@ describe('an open breaker', () => {
     const restored = new CircuitBreaker({ openMs: 100, clock: new VirtualClock() });
     restored.restore(JSON.parse(JSON.stringify(breaker.snapshot())));
     expect(restored.retryAfterMs()).toBe(70);
-    expect(() => restored.restore({ state: 'OPEN', openForMs: Number.NaN, openings: 1 })).toThrow(RangeError);
+  });
+
+  it.each([
+    [{ state: 'ISOLATED', openForMs: 1, openings: 1 }, 'snapshot.state'],
+    [{ state: 'OPEN', openForMs: Number.NaN, openings: 1 }, 'snapshot.openForMs'],
+    [{ state: 'OPEN', openForMs: '5', openings: 1 }, 'snapshot.openForMs'],
+    [{ state: 'OPEN', openForMs: 5 }, 'snapshot.openings'],
+    [null, 'options'],
+  ])('does not go on from %j', (snapshot, wrong) => {
+    const breaker = new CircuitBreaker();
+    expect(() => breaker.restore(snapshot as never)).toThrow(wrong);
+    expect(breaker.state).toBe('CLOSED');
   });
 });
 
 describe('an isolated breaker', () => {
+  it('stays isolated whatever is restored', () => {
+    const breaker = new CircuitBreaker();
+    using _ = breaker.isolate();
+    breaker.restore({ state: 'OPEN', openForMs: 5, openings: 1 });
+    expect(breaker.state).toBe('ISOLATED');
+  });
+
   it('refuses until the last isolation ends, without a time to come back', async () => {
     const breaker = new CircuitBreaker();
     const one = breaker.isolate();
