@@ -47,6 +47,16 @@ describe('a closed breaker', () => {
     expect(breaker.state).toBe('OPEN');
   });
 
+  it('forgets its window of time little by little, for as long as it goes on', () => {
+    const clock = new VirtualClock();
+    const breaker = new CircuitBreaker({ failureRate: 1, window: { ms: 1000 }, minCalls: 100, clock });
+    for (let i = 0; i < 40; i++) {
+      breaker.tryAcquire()?.failure();
+      expect(breaker.stats().windowFailures, `call ${i}`).toBe(Math.min(i + 1, 5));
+      clock.advanceSync(200);
+    }
+  });
+
   it('forgets what is older than its window of time', () => {
     const clock = new VirtualClock();
     const breaker = new CircuitBreaker({ failureRate: 0.5, window: { ms: 1000 }, minCalls: 2, clock });
