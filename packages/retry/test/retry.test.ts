@@ -1,6 +1,6 @@
 import { type AdmissionOptions, compose, isRejected, type Policy, RejectedError } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
-import { describe, expect, expectTypeOf, it } from 'vitest';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { Retry, RetryBudget, type RetryOptions, retry } from '../src/index.ts';
 
 /** A retry that waits exactly the limit of its backoff: 100 ms, 200 ms, ... */
@@ -160,6 +160,23 @@ describe('what a refusal says', () => {
       await expect(retrying.execute(fn)).rejects.toBe(error);
       expect(at).toHaveLength(1);
     }
+  });
+
+  it('holds where classify throws: the caller is given its own answer, and what was thrown surfaces', async () => {
+    const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {});
+    const { clock, retrying } = setup({
+      classify: () => {
+        throw new Error('a bug of the caller');
+      },
+    });
+    const { fn, at } = failing(clock, new Error('first'));
+    const answer = retrying.execute(fn);
+    await clock.advance(1000);
+    await expect(answer).resolves.toBe('done');
+    expect(at).toEqual([0, 100]);
+    expect(later.mock.calls).toHaveLength(2);
+    expect(later.mock.calls[0]?.[0]).toThrow('a bug of the caller');
+    later.mockRestore();
   });
 
   it('can be overruled by classify', async () => {
