@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { Client, type Dispatcher } from 'undici';
@@ -40,6 +41,8 @@ export interface LoadReport extends Phase {
   readonly admittedP50Ms: number;
   readonly admittedP99Ms: number;
   readonly refusedP99Ms: number;
+  /** The share of the phase in which this process was busy itself: near 1, what is measured is no longer the server alone. */
+  readonly generatorBusy: number;
   readonly tiers: Readonly<Record<string, TierReport>>;
 }
 
@@ -67,6 +70,7 @@ class Tally {
   readonly tiers = Object.fromEntries(
     Object.keys(tierShare).map((tier) => [tier, { offered: 0, good: 0, late: 0, refused: 0 }]),
   ) as Record<keyof typeof tierShare, { -readonly [K in keyof TierReport]: number }>;
+  generatorBusy = 0;
 
   constructor(phase: Phase) {
     this.#phase = phase;
@@ -102,6 +106,7 @@ class Tally {
       admittedP50Ms: this.#admitted.getValueAtPercentile(50),
       admittedP99Ms: this.#admitted.getValueAtPercentile(99),
       refusedP99Ms: this.#refusals.getValueAtPercentile(99),
+      generatorBusy: this.generatorBusy,
       tiers: this.tiers,
     };
   }
@@ -140,6 +145,7 @@ class OpenLoop {
     for (const phase of phases) {
       const tally = new Tally(phase);
       tallies.push(tally);
+      const loopTime = performance.eventLoopUtilization();
       const end = next + phase.seconds * 1000;
       while (next < end) {
         for (const now = performance.now(); next <= now && next < end; next += this.#gapMs(phase.rate)) {
@@ -148,6 +154,7 @@ class OpenLoop {
         this.#sendWaiting();
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
+      tally.generatorBusy = performance.eventLoopUtilization(loopTime).utilization;
       next = end;
     }
     const giveUp = performance.now() + 10_000;

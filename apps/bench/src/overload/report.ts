@@ -64,10 +64,12 @@ function costs(points: readonly Point[]): string {
     return `${load}x ${percent(good / Math.max(1, offered))}`;
   });
   const memory = points.map(({ load, used }) => `${load}x ${Math.round(used.memory / 1e6)}`);
+  const busy = points.map(({ load, report }) => `${load}x ${percent(report.generatorBusy)}`);
   return [
     `- A refusal costs the server ${(own.refuseMs * 1000).toFixed(0)} us of CPU, serving ${(own.serveMs * 1000).toFixed(0)} us. What that permits: ${permitted.join('; ')}.`,
     `- The most important 5 % of requests, answered in time: ${gold.join(', ')}.`,
     `- Resident MB at the end: ${memory.join(', ')}.`,
+    `- Busy is the load generator, whose own delay counts as latency: ${busy.join(', ')}.`,
   ].join('\n');
 }
 
