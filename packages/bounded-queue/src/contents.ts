@@ -4,21 +4,23 @@ import {
   RejectedError,
   type RejectionCode,
   refusalAtEntry,
-  type Unsubscribe,
   watchAdmission,
 } from '@bp/core';
 import { DrainRate } from './drain-rate.ts';
 import { Entry } from './entry.ts';
+import type { News } from './news.ts';
 import type { ResolvedQueueOptions } from './options.ts';
 import { RingBuffer } from './ring-buffer.ts';
-import { Saturation } from './saturation.ts';
 import type { Sojourn } from './sojourn.ts';
 import type { Storage } from './storage.ts';
 
 const NOBODY: readonly never[] = [];
 
+/** Sums of fractions such as ten times 0.1 miss the whole by less than this share. */
+const ROUNDING = 1e-9;
+
 /**
- * What a queue holds, and what becomes of it: each item leaves once, taken or dropped and told.
+ * What a queue holds: each item leaves once, taken or dropped. It calls nobody; who was dropped goes to the news.
  *
  * Items of which nothing is known stand in a ring, which costs least. With the first of which something is, all become
  * entries of a storage that minds it, until that is empty.
@@ -28,29 +30,31 @@ export class Contents<T> {
   readonly #plain = new RingBuffer<T>();
   readonly #storage: Storage<T>;
   readonly #sojourn: Sojourn<T> | undefined;
-  readonly #saturation: Saturation;
+  readonly #news: News<T>;
   readonly #drainRate: DrainRate;
   readonly #onLeft: () => void;
-  /** So many items of which nothing is known may wait without anybody having to leave or to be told. */
-  readonly #quietRoom: number;
+  readonly #mostWeight: number;
   /** Whether even items of which nothing is known become entries. */
   readonly #mindsAll: boolean;
+  /** So many items of which nothing is known may wait without anybody having to leave or to be told. */
+  readonly #quietRoom: number;
   #entries = 0;
   #entriesWeight = 0;
   taken = 0;
   dropped = 0;
 
   /** @param onLeft - called when one has left on its own account. */
-  constructor(options: ResolvedQueueOptions<T>, storage: Storage<T>, onLeft: () => void) {
-    const { maxWeight, highWater, lowWater, sojourn, clock } = options;
+  constructor(options: ResolvedQueueOptions<T>, storage: Storage<T>, news: News<T>, onLeft: () => void) {
+    const { maxWeight, sojourn, clock } = options;
     this.#options = options;
     this.#storage = storage;
     this.#sojourn = sojourn;
-    this.#saturation = new Saturation(highWater, lowWater);
+    this.#news = news;
     this.#drainRate = new DrainRate(clock);
     this.#onLeft = onLeft;
+    this.#mostWeight = maxWeight * (1 + ROUNDING);
     this.#mindsAll = sojourn !== undefined || storage.displacesEquals;
-    this.#quietRoom = this.#mindsAll ? 0 : Math.min(highWater - 1, Math.floor(maxWeight));
+    this.#quietRoom = this.#mindsAll ? 0 : Math.min(news.highWater - 1, Math.floor(maxWeight));
   }
 
   get size(): number {
@@ -59,14 +63,6 @@ export class Contents<T> {
 
   get weight(): number {
     return this.#plain.length + this.#entriesWeight;
-  }
-
-  get saturated(): boolean {
-    return this.#saturation.reached;
-  }
-
-  onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#saturation.onChange(listener);
   }
 
   /** Adds an item of which nothing is known, if that is all there is to do. */
@@ -78,28 +74,20 @@ export class Contents<T> {
 
   /** Adds an item, for which others may have to leave; false if there is no room for it. */
   add(item: T, ctx: AdmissionOptions): boolean {
-    if (ctx === NO_ADMISSION_OPTIONS && this.#entries === 0 && !this.#mindsAll) {
-      // Among those of whom nothing is known nobody leaves for another.
-      if (this.#isFullFor(ctx)) return false;
-      this.#plain.push(item);
-      this.#rise();
-      return true;
-    }
     if (this.#isFullFor(ctx)) this.#shedStale();
     const victims = this.#victimsFor(ctx);
     if (victims === undefined) return false;
-    this.#mindPlain();
-    // Nobody is told before all is done: what is told may come back with more.
-    for (const victim of victims) this.#remove(victim);
-    const now = this.#sojourn === undefined ? Number.NaN : this.#options.clock.now();
-    this.#enter(new Entry(item, ctx, now));
-    for (const victim of victims) this.#tell(victim, this.#shed());
+    for (const victim of victims) this.#drop(victim, this.#shed());
+    if (this.#isPlain(ctx)) this.#plain.push(item);
+    else this.#enter(item, ctx);
+    if (!this.#news.saturated && this.size >= this.#news.highWater) this.#drainRate.begin(this.taken);
     return true;
   }
 
   /** Whether {@link Contents.add} would add it. */
   hasRoom(ctx: AdmissionOptions): boolean {
-    return !this.#isFullFor(ctx) || this.#victimsFor(ctx) !== undefined;
+    if (!this.#isFullFor(ctx) || this.#victimsFor(ctx) !== undefined) return true;
+    return this.#sojourn?.stale(this.#options.clock.now()) !== undefined;
   }
 
   /** Removes and returns the next item, undefined if there is none. */
@@ -109,9 +97,12 @@ export class Contents<T> {
 
   /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
   takeIf(wanted: (item: T) => boolean): T | undefined {
-    if (this.#plain.length > 0) return wanted(this.#plain.peek() as T) ? this.#takePlain() : undefined;
+    if (this.#plain.length > 0) {
+      const item = this.#plain.peek() as T;
+      return wanted(item) && this.#plain.peek() === item ? this.#takePlain() : undefined;
+    }
     const next = this.#next();
-    return next !== undefined && wanted(next.item) ? this.#serve(next) : undefined;
+    return next !== undefined && wanted(next.item) && next.queued ? this.#serve(next) : undefined;
   }
 
   peek(): T | undefined {
@@ -123,13 +114,25 @@ export class Contents<T> {
     this.taken++;
   }
 
-  /** Drops whoever makes room first, telling it `code`; false if there is nobody. */
-  dropNext(code: RejectionCode): boolean {
+  /** Drops everything. */
+  clear(code: RejectionCode): void {
     this.#mindPlain();
-    const victim = this.#storage.victim();
-    if (victim === undefined) return false;
-    this.#drop(victim, new RejectedError(code, this.#options.name));
-    return true;
+    for (let victim = this.#storage.victim(); victim !== undefined; victim = this.#storage.victim()) {
+      this.#drop(victim, new RejectedError(code, this.#options.name));
+    }
+  }
+
+  /** Drops all that are as unimportant as any. */
+  dropLowest(): void {
+    this.#mindPlain();
+    const lowest = this.#storage.victim()?.priority;
+    for (
+      let victim = this.#storage.victim();
+      victim !== undefined && victim.priority === lowest;
+      victim = this.#storage.victim()
+    ) {
+      this.#drop(victim, this.#shed());
+    }
   }
 
   /** Milliseconds in which all that comes before such a newcomer is taken at the rate measured, if one was. */
@@ -140,16 +143,23 @@ export class Contents<T> {
 
   /** The sum of the weights of the items that come out before such a newcomer. */
   weightAhead(ctx: AdmissionOptions): number {
-    if (this.#entries === 0 && ctx === NO_ADMISSION_OPTIONS) return this.#plain.length;
+    if (this.#isPlain(ctx)) return this.#plain.length;
     this.#mindPlain();
-    return this.#storage.weightAhead(ctx);
+    return this.#storage.weightAhead(ctx, this.#newestFirst);
+  }
+
+  get #newestFirst(): boolean {
+    return this.#sojourn?.newestFirst ?? false;
+  }
+
+  /** Whether nothing is known of such a newcomer, nor of anybody who waits: then nobody leaves for another. */
+  #isPlain(ctx: AdmissionOptions): boolean {
+    return ctx === NO_ADMISSION_OPTIONS && this.#entries === 0 && !this.#mindsAll;
   }
 
   #takePlain(): T {
-    const item = this.#plain.shift() as T;
     this.taken++;
-    if (this.#saturation.reached) this.#saturation.fall(this.#plain.length);
-    return item;
+    return this.#plain.shift() as T;
   }
 
   /** Who comes out next, when whoever is over or has waited too long is gone. */
@@ -159,7 +169,7 @@ export class Contents<T> {
     if (this.#sojourn?.look(clock.now())) this.#drainRate.begin(this.taken);
     this.#shedStale();
     for (;;) {
-      const next = this.#storage.next(this.#sojourn?.newestFirst ?? false);
+      const next = this.#storage.next(this.#newestFirst);
       if (next === undefined || next.ctx === NO_ADMISSION_OPTIONS) return next;
       // Timers come late on a busy loop; what they have not told yet must still not be handed out.
       const over = refusalAtEntry(next.ctx, clock, name);
@@ -177,18 +187,10 @@ export class Contents<T> {
   }
 
   #drop(entry: Entry<T>, refusal: RejectedError): void {
-    this.#remove(entry);
-    this.#tell(entry, refusal);
-  }
-
-  #remove(entry: Entry<T>): void {
     this.#storage.remove(entry);
     this.dropped++;
     this.#leave(entry);
-  }
-
-  #tell({ item }: Entry<T>, refusal: RejectedError): void {
-    this.#options.onDrop?.(item, refusal);
+    this.#news.dropped(entry.item, refusal);
   }
 
   #shedStale(): void {
@@ -206,18 +208,17 @@ export class Contents<T> {
   }
 
   #isFullFor({ cost = 1 }: AdmissionOptions): boolean {
-    return this.size >= this.#options.capacity || this.weight + cost > this.#options.maxWeight;
+    return this.size >= this.#options.capacity || this.weight + cost > this.#mostWeight;
   }
 
   /** Who would have to leave for such a newcomer; undefined if there is no room for it. */
   #victimsFor(ctx: AdmissionOptions): readonly Entry<T>[] | undefined {
     if (!this.#isFullFor(ctx)) return NOBODY;
-    // Among those of whom nothing is known nobody leaves for another.
-    if (ctx === NO_ADMISSION_OPTIONS && this.#entries === 0 && !this.#mindsAll) return undefined;
+    if (this.#isPlain(ctx)) return undefined;
     this.#mindPlain();
-    const { capacity, maxWeight } = this.#options;
     const { cost = 1 } = ctx;
-    return this.#storage.victimsFor(ctx, this.size + 1 - capacity, this.weight + cost - maxWeight);
+    const items = this.size + 1 - this.#options.capacity;
+    return this.#storage.victimsFor(ctx, items, this.weight + cost - this.#mostWeight);
   }
 
   #mindPlain(): void {
@@ -226,13 +227,14 @@ export class Contents<T> {
     }
   }
 
-  #enter(entry: Entry<T>): void {
+  #enter(item: T, ctx: AdmissionOptions): void {
+    this.#mindPlain();
+    const { clock, name } = this.#options;
+    const entry = new Entry(item, ctx, this.#sojourn === undefined ? Number.NaN : clock.now());
     this.#store(entry);
     this.#sojourn?.enter(entry);
-    this.#rise();
-    const { clock, name } = this.#options;
-    if (entry.ctx === NO_ADMISSION_OPTIONS) return;
-    entry.stopWatching = watchAdmission(entry.ctx, clock, name, (refusal) => {
+    if (ctx === NO_ADMISSION_OPTIONS) return;
+    entry.stopWatching = watchAdmission(ctx, clock, name, (refusal) => {
       this.#drop(entry, refusal);
       this.#onLeft();
     });
@@ -245,17 +247,11 @@ export class Contents<T> {
   }
 
   #leave(entry: Entry<T>): void {
+    entry.queued = false;
     entry.stopWatching?.();
-    this.#sojourn?.leave(entry);
+    this.#sojourn?.leave();
     this.#entries--;
     // Sums of fractions drift; where nothing is nothing weighs.
     this.#entriesWeight = this.#entries === 0 ? 0 : this.#entriesWeight - entry.weight;
-    this.#saturation.fall(this.#entries);
-  }
-
-  #rise(): void {
-    if (this.#saturation.reached || this.size < this.#saturation.highWater) return;
-    this.#drainRate.begin(this.taken);
-    this.#saturation.rise();
   }
 }

@@ -108,13 +108,16 @@ export class FairLevel<T> implements Level<T> {
     }
   }
 
-  /** Every other key is served as much as the newcomer's has waiting then, if it has that much. O(keys that wait). */
-  weightAhead({ key, cost = 1 }: AdmissionOptions): number {
+  /**
+   * Every other key is served as much as the newcomer's has waiting then, if it has that much: true to within one item of
+   * each key. O(keys that wait).
+   */
+  weightAhead({ key, cost = 1 }: AdmissionOptions, newestFirst: boolean): number {
     const own = this.#flows.get(key);
-    const share = (own?.weight ?? 0) + cost;
-    let weight = own?.weight ?? 0;
+    const before = newestFirst ? 0 : (own?.weight ?? 0);
+    let weight = before;
     for (const flow of this.#flows.values()) {
-      if (flow !== own) weight += Math.min(flow.weight, share);
+      if (flow !== own) weight += Math.min(flow.weight, before + cost);
     }
     return weight;
   }

@@ -9,7 +9,7 @@ import { Queue } from './queue.ts';
  * (`ctx.priority`), and keys share among equals.
  *
  * When it is full, a newcomer makes the newest of the least important leave as in a `PriorityQueue`; among equals the newest
- * of the key that has most waiting, if that is more than the newcomer's key then has. Whoever leaves is told.
+ * of the key that has most waiting, if that key still has no less than the newcomer's then. Whoever leaves is told.
  *
  * @example
  * const queue = new FairQueue<string>({ capacity: 100, onDrop: (job, refusal) => tell(job, refusal) });

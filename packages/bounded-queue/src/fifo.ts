@@ -42,7 +42,7 @@ export class Fifo<T> implements Storage<T> {
     return victims.enough ? victims.entries : undefined;
   }
 
-  weightAhead(): number {
-    return this.#list.weight;
+  weightAhead(_newcomer: AdmissionOptions, newestFirst: boolean): number {
+    return newestFirst ? 0 : this.#list.weight;
   }
 }

@@ -21,7 +21,7 @@ export interface Level<T> {
   /** Whoever makes room for such an equal, in that order. */
   yieldTo(equal: AdmissionOptions, victims: Victims<T>): void;
   /** The sum of the weights of those that come out before such an equal. */
-  weightAhead(equal: AdmissionOptions): number;
+  weightAhead(equal: AdmissionOptions, newestFirst: boolean): number;
 }
 
 /** First in, first out. The newest makes room first: it has waited least, and would have been served last. */
@@ -53,7 +53,7 @@ export class FifoLevel<T> extends EntryList<T> implements Level<T> {
     this.remove(entry);
   }
 
-  weightAhead(): number {
-    return this.weight;
+  weightAhead(_equal: AdmissionOptions, newestFirst: boolean): number {
+    return newestFirst ? 0 : this.weight;
   }
 }

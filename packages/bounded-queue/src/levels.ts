@@ -56,20 +56,15 @@ export class Levels<T> implements Storage<T> {
     return undefined;
   }
 
-  weightAhead(newcomer: AdmissionOptions): number {
+  weightAhead(newcomer: AdmissionOptions, newestFirst: boolean): number {
     const { priority = 0 } = newcomer;
     let weight = 0;
     for (let i = this.#levels.length - 1; i >= 0; i--) {
       const level = this.#levels[i] as Level<T>;
       if (level.priority < priority) break;
-      weight += level.priority === priority ? level.weightAhead(newcomer) : level.weight;
+      weight += level.priority === priority ? level.weightAhead(newcomer, newestFirst) : level.weight;
     }
     return weight;
-  }
-
-  /** How many entries the least important level holds. */
-  get lowestSize(): number {
-    return this.#levels[0]?.size ?? 0;
   }
 
   #levelOf(priority: number): Level<T> {

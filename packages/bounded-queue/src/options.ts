@@ -8,6 +8,7 @@ import {
   checkOneOf,
   checkOptions,
   checkPositive,
+  neverThrowing,
   type RejectedError,
   systemClock,
 } from '@bp/core';
@@ -21,7 +22,8 @@ export interface QueueOptions<T> {
   readonly maxWeight?: number | undefined;
   /**
    * Called for every accepted item that will not be taken, with why: `SHED` if it made room, `CANCELLED` or
-   * `DEADLINE_EXCEEDED` if its caller gave up, `SHUTTING_DOWN` at the end. It must not throw. Default: nobody is told.
+   * `DEADLINE_EXCEEDED` if its caller gave up, `SHUTTING_DOWN` at the end. It is called when all else is done, so it may use
+   * the queue; what it throws surfaces as an uncaught exception. Default: nobody is told.
    */
   readonly onDrop?: ((item: T, refusal: RejectedError) => void) | undefined;
   /** Calls of `push` that may wait for room (>= 0); at 0 a full queue refuses at once. Default: 0. */
@@ -70,6 +72,7 @@ export interface ResolvedQueueOptions<T> {
 }
 
 const DEFAULT_MAX_WAITING_TAKERS = 1000;
+const ROUNDING = 1e-6;
 
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveOptions<T>(options: QueueOptions<T>, defaultName: string): ResolvedQueueOptions<T> {
@@ -83,17 +86,16 @@ export function resolveOptions<T>(options: QueueOptions<T>, defaultName: string)
   return {
     capacity,
     maxWeight:
-      options.maxWeight === undefined
-        ? Number.POSITIVE_INFINITY
-        : checkPositive('maxWeight', options.maxWeight),
-    onDrop: options.onDrop === undefined ? undefined : checkFunction('onDrop', options.onDrop),
+      options.maxWeight === undefined ? Number.MAX_VALUE : checkPositive('maxWeight', options.maxWeight),
+    onDrop: options.onDrop && neverThrowing(checkFunction('onDrop', options.onDrop), () => undefined),
     maxWaitingProducers: checkInteger('maxWaitingProducers', options.maxWaitingProducers ?? 0, 0),
     maxWaitingTakers: checkInteger(
       'maxWaitingTakers',
       options.maxWaitingTakers ?? DEFAULT_MAX_WAITING_TAKERS,
     ),
-    highWater: Math.ceil(highWater * capacity),
-    lowWater: Math.floor(lowWater * capacity),
+    // A share such as 0.28 of 100 is a little more than 28.
+    highWater: Math.max(1, Math.ceil(highWater * capacity - ROUNDING)),
+    lowWater: Math.floor(lowWater * capacity + ROUNDING),
     sojourn: options.sojourn === undefined ? undefined : new Sojourn(options.sojourn),
     name: checkName('name', options.name ?? defaultName),
     clock: checkClock('clock', options.clock ?? systemClock),

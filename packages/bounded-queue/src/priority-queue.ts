@@ -13,19 +13,13 @@ import { Queue } from './queue.ts';
  * queue.tryPush('report', { priority: 1 });
  */
 export class PriorityQueue<T> extends Queue<T> {
-  readonly #levels: Levels<T>;
-
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: PriorityQueueOptions<T>) {
-    const levels = new Levels<T>((priority) => new FifoLevel(priority));
-    super(resolveOptions(options, 'priority-queue'), levels);
-    this.#levels = levels;
+    super(resolveOptions(options, 'priority-queue'), new Levels<T>((priority) => new FifoLevel(priority)));
   }
 
   /** Drops everything of the least important level, each told `SHED`. Returns how many there were. */
-  dropLowest(): number {
-    const count = this.#levels.lowestSize;
-    for (let i = 0; i < count; i++) this.dropNext('SHED');
-    return count;
+  override dropLowest(): number {
+    return super.dropLowest();
   }
 }

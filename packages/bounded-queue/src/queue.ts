@@ -8,6 +8,7 @@ import {
   watchAdmission,
 } from '@bp/core';
 import { Contents } from './contents.ts';
+import { News } from './news.ts';
 import type { ResolvedQueueOptions } from './options.ts';
 import type { Storage } from './storage.ts';
 import { WaitList } from './wait-list.ts';
@@ -34,6 +35,7 @@ export interface QueueStats {
 /** What all queues have in common: everything but the order in which items come out and who makes room for whom. */
 export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   readonly #options: ResolvedQueueOptions<T>;
+  readonly #news: News<T>;
   readonly #contents: Contents<T>;
   readonly #takers: WaitList<undefined, T>;
   readonly #producers: WaitList<T, void>;
@@ -44,9 +46,14 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   protected constructor(options: ResolvedQueueOptions<T>, storage: Storage<T>) {
     this.#options = options;
-    this.#contents = new Contents(options, storage, () => this.#onLeft());
-    this.#takers = new WaitList(options.clock, options.name);
-    this.#producers = new WaitList(options.clock, options.name);
+    const { highWater, lowWater, onDrop, clock, name } = options;
+    this.#news = new News(highWater, lowWater, onDrop);
+    this.#contents = new Contents(options, storage, this.#news, () => this.#settle());
+    this.#takers = new WaitList(clock, name, () => undefined);
+    this.#producers = new WaitList(clock, name, () => {
+      this.#refused++;
+      this.#settle();
+    });
   }
 
   /** Items waiting now. O(1). */
@@ -68,7 +75,9 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
       // Most say nothing of themselves, and find room: for them this is all there is to ask.
       const isPlain = ctx === NO_ADMISSION_OPTIONS && item !== undefined && !this.#closing;
       if (isPlain && this.#takers.length === 0 && this.#contents.addPlain(item)) return true;
-      if (this.#admit(item, ctx) === undefined) return true;
+      const code = this.#admit(item, ctx);
+      this.#settle();
+      if (code === undefined) return true;
     }
     this.#refused++;
     return false;
@@ -90,6 +99,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
       throw new RangeError(`cost must be above 0 and at most maxWeight = ${maxWeight}, got ${cost}`);
     }
     const code = this.#producers.length > 0 ? 'QUEUE_FULL' : this.#admit(item, ctx);
+    this.#settle();
     if (code === undefined) return;
     const over = refusalAtEntry(ctx, clock, name);
     if (over === undefined && code === 'QUEUE_FULL' && this.#producers.length < maxWaitingProducers) {
@@ -101,22 +111,31 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
   tryTake(): T | undefined {
-    const item = this.#contents.take();
-    if (this.#closing || this.#producers.length > 0) this.#onLeft();
+    let item = this.#contents.take();
+    if (this.#mustSettle) this.#settle();
+    // All that was left was over, and whoever heard of it has brought more.
+    while (item === undefined && this.size > 0) {
+      item = this.#contents.take();
+      this.#settle();
+    }
     return item;
   }
 
   /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
   tryTakeIf(wanted: (item: T) => boolean): T | undefined {
     const item = this.#contents.takeIf(wanted);
-    if (this.#closing || this.#producers.length > 0) this.#onLeft();
+    if (this.#mustSettle) this.#settle();
     return item;
   }
 
   /** The next item, which stays where it is; undefined if there is none. */
   peek(): T | undefined {
-    const item = this.#contents.peek();
-    if (this.#closing || this.#producers.length > 0) this.#onLeft();
+    let item = this.#contents.peek();
+    if (this.#mustSettle) this.#settle();
+    while (item === undefined && this.size > 0) {
+      item = this.#contents.peek();
+      this.#settle();
+    }
     return item;
   }
 
@@ -160,31 +179,32 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     return this.#takers.length > 0 || this.#contents.hasRoom(ctx);
   }
 
-  /** The sum of the weights of the items that would come out before a newcomer with this `ctx`, if no more came. */
+  /**
+   * The sum of the weights of the items that would come out before a newcomer with this `ctx`, if no more came; in a
+   * `FairQueue` true to within one item of each key.
+   */
   weightAhead(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
     return this.#contents.weightAhead(ctx);
   }
 
   /** Drops everything that waits, each told `code`. Returns how many there were. */
   clear(code: RejectionCode = 'SHED'): number {
-    const before = this.#contents.dropped;
-    while (this.dropNext(code));
-    return this.#contents.dropped - before;
+    return this.#dropped(() => this.#contents.clear(code));
   }
 
   /** Calls `listener` with true when the queue reaches its high water mark, with false when it is back at the low one. */
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#contents.onSaturation(listener);
+    return this.#news.onSaturation(listener);
   }
 
   /** A snapshot; reading it costs nobody else anything. */
   stats(): QueueStats {
-    const { size, weight, saturated, taken, dropped } = this.#contents;
+    const { size, weight, taken, dropped } = this.#contents;
     return {
       size,
       capacity: this.#options.capacity,
       weight,
-      saturated,
+      saturated: this.#news.saturated,
       waitingProducers: this.#producers.length,
       waitingTakers: this.#takers.length,
       accepted: size + taken + dropped,
@@ -202,6 +222,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (!this.#closing) {
       this.#closing = true;
       this.#takers.rejectAll('SHUTTING_DOWN');
+      this.#refused += this.#producers.length;
       this.#producers.rejectAll('SHUTTING_DOWN');
     }
     const { clock, name } = this.#options;
@@ -224,11 +245,18 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     return this.close();
   }
 
-  /** Drops whoever makes room first, telling it `code`; false if the queue is empty. */
-  protected dropNext(code: RejectionCode): boolean {
-    const dropped = this.#contents.dropNext(code);
-    this.#onLeft();
-    return dropped;
+  /** Drops everything that is as unimportant as anything in it. Returns how many there were. */
+  protected dropLowest(): number {
+    return this.#dropped(() => this.#contents.dropLowest());
+  }
+
+  /** How many `drop` drops. */
+  #dropped(drop: () => void): number {
+    const before = this.#contents.dropped;
+    drop();
+    const count = this.#contents.dropped - before;
+    this.#settle();
+    return count;
   }
 
   /** Undefined if the item was accepted, else why not. */
@@ -254,18 +282,31 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     return true;
   }
 
-  /** There may be room now for those who wait for it, or nothing left to wait for. */
-  #onLeft(): void {
-    if (this.#closing && this.size === 0) this.#emptied?.();
+  get #mustSettle(): boolean {
+    return this.#closing || this.#producers.length > 0 || this.#news.isDue;
+  }
+
+  /** What comes of a change: others come in, the end is reached, and whoever is to hear of it does. */
+  #settle(): void {
     if (this.#producers.length > 0) this.#admitProducers();
+    if (this.#closing && this.size === 0) this.#emptied?.();
+    this.#news.tell(this);
   }
 
   /** Whoever waited longest comes first; a heavy one is not overtaken by lighter ones. */
   #admitProducers(): void {
+    const { clock, name } = this.#options;
     for (let first = this.#producers.first(); first !== undefined; first = this.#producers.first()) {
-      if (this.#admit(first.payload, first.ctx) !== undefined) return;
+      // Its timer is late: it must not keep the others waiting.
+      const over = refusalAtEntry(first.ctx, clock, name);
+      if (over === undefined && this.#admit(first.payload, first.ctx) !== undefined) return;
       this.#producers.shift();
-      first.resolve();
+      if (over === undefined) {
+        first.resolve();
+      } else {
+        this.#refused++;
+        first.reject(over);
+      }
     }
   }
 

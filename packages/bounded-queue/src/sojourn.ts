@@ -53,8 +53,8 @@ export class Sojourn<T> {
     this.#waiting++;
   }
 
-  leave(entry: Entry<T>): void {
-    entry.queued = false;
+  /** One that was entered is not queued any more. */
+  leave(): void {
     this.#waiting--;
     if (this.#waiting === 0) this.#calmDown();
     if (this.#arrivals.length > FEW + 2 * this.#waiting) this.#arrivals.filter(({ queued }) => queued);

@@ -16,5 +16,5 @@ export interface Storage<T> {
   /** Who would have to leave so that such a newcomer finds room: so many, of so much weight. Undefined if they need not. */
   victimsFor(newcomer: AdmissionOptions, items: number, weight: number): Entry<T>[] | undefined;
   /** The sum of the weights of those that come out before such a newcomer. */
-  weightAhead(newcomer: AdmissionOptions): number;
+  weightAhead(newcomer: AdmissionOptions, newestFirst: boolean): number;
 }

@@ -7,6 +7,9 @@ export class Waiter<Payload, Result> {
   readonly resolve: (result: Result) => void;
   readonly reject: (refusal: RejectedError) => void;
   stopWatching: (() => void) | undefined;
+  /** Neighbours in the list. */
+  previous: Waiter<Payload, Result> | undefined;
+  next: Waiter<Payload, Result> | undefined;
 
   constructor(
     payload: Payload,
@@ -23,35 +26,38 @@ export class Waiter<Payload, Result> {
 
 /** Callers that wait their turn, first come first served; whoever gives up leaves at once. */
 export class WaitList<Payload, Result> {
-  // A Set keeps insertion order and lets anyone leave in O(1).
-  readonly #waiters = new Set<Waiter<Payload, Result>>();
+  #first: Waiter<Payload, Result> | undefined;
+  #last: Waiter<Payload, Result> | undefined;
   readonly #clock: Clock;
   readonly #name: string;
+  readonly #onGaveUp: () => void;
 
-  constructor(clock: Clock, name: string) {
+  /** @param onGaveUp - called when somebody has left without having been served. */
+  constructor(clock: Clock, name: string, onGaveUp: () => void) {
     this.#clock = clock;
     this.#name = name;
+    this.#onGaveUp = onGaveUp;
   }
 
-  /** How many wait. A number of its own: asking a Set costs more than the rest of a push. */
+  /** How many wait. */
   length = 0;
 
   /** Waits until it is resolved through {@link WaitList.shift}, or refused. */
   wait(payload: Payload, ctx: AdmissionOptions): Promise<Result> {
     return new Promise((resolve, reject) => {
       const waiter = new Waiter(payload, ctx, resolve, reject);
-      this.#waiters.add(waiter);
-      this.length++;
+      this.#enter(waiter);
       waiter.stopWatching = watchAdmission(ctx, this.#clock, this.#name, (refusal) => {
         this.#leave(waiter);
         reject(refusal);
+        this.#onGaveUp();
       });
     });
   }
 
   /** Who has waited longest, still waiting. */
   first(): Waiter<Payload, Result> | undefined {
-    return this.#waiters.values().next().value;
+    return this.#first;
   }
 
   /** Removes and returns who has waited longest; they must be resolved or rejected. */
@@ -70,8 +76,20 @@ export class WaitList<Payload, Result> {
     }
   }
 
+  #enter(waiter: Waiter<Payload, Result>): void {
+    waiter.previous = this.#last;
+    if (this.#last === undefined) this.#first = waiter;
+    else this.#last.next = waiter;
+    this.#last = waiter;
+    this.length++;
+  }
+
   #leave(waiter: Waiter<Payload, Result>): void {
-    this.#waiters.delete(waiter);
+    const { previous, next } = waiter;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
     this.length--;
   }
 }

@@ -1,0 +1,68 @@
+import { Listeners, type RejectedError, type Unsubscribe } from '@bp/core';
+
+interface Drop<T> {
+  readonly item: T;
+  readonly refusal: RejectedError;
+}
+
+/**
+ * What is to be told of a queue: who was dropped, and that it is full, from its high water mark on until it is back at its low
+ * one. It is told when all is done that was to be done, because whoever hears it may come back with more.
+ */
+export class News<T> {
+  readonly highWater: number;
+  readonly #lowWater: number;
+  readonly #onDrop: ((item: T, refusal: RejectedError) => void) | undefined;
+  readonly #listeners = new Listeners<boolean>();
+  #drops: Drop<T>[] = [];
+  #telling = false;
+  saturated = false;
+
+  /** @param highWater - items at which it is saturated; @param lowWater - items down to which it then stays so. */
+  constructor(
+    highWater: number,
+    lowWater: number,
+    onDrop: ((item: T, refusal: RejectedError) => void) | undefined,
+  ) {
+    this.highWater = highWater;
+    this.#lowWater = lowWater;
+    this.#onDrop = onDrop;
+  }
+
+  /** Whether there may be something to tell, of a queue below its high water mark. */
+  get isDue(): boolean {
+    return this.saturated || this.#drops.length > 0;
+  }
+
+  onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
+    return this.#listeners.add(listener);
+  }
+
+  dropped(item: T, refusal: RejectedError): void {
+    if (this.#onDrop !== undefined) this.#drops.push({ item, refusal });
+  }
+
+  /** Tells all there is, and what comes of that. */
+  tell(queue: { readonly size: number }): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    while (this.#tellDrops() || this.#tellSaturation(queue.size));
+    this.#telling = false;
+  }
+
+  #tellDrops(): boolean {
+    const drops = this.#drops;
+    if (drops.length === 0) return false;
+    this.#drops = [];
+    for (const { item, refusal } of drops) this.#onDrop?.(item, refusal);
+    return true;
+  }
+
+  #tellSaturation(size: number): boolean {
+    const changed = this.saturated ? size <= this.#lowWater : size >= this.highWater;
+    if (!changed) return false;
+    this.saturated = !this.saturated;
+    this.#listeners.emit(this.saturated);
+    return true;
+  }
+}
