@@ -46,7 +46,8 @@ class PlatformTimer implements Timer {
   }
 
   #arm(delayMs: number): void {
-    this.#handle = setTimeout(this.#fire, Math.min(Math.ceil(delayMs), MAX_PLATFORM_DELAY_MS));
+    const platformMs = Math.max(0, Math.min(Math.ceil(delayMs), MAX_PLATFORM_DELAY_MS));
+    this.#handle = setTimeout(this.#fire, platformMs);
     if (!this.#keepAlive) (this.#handle as { unref?: () => void }).unref?.();
   }
 

@@ -58,6 +58,16 @@ describe('systemClock.now', () => {
 });
 
 describe('systemClock.setTimer', () => {
+  it('takes what is due already without a warning of the platform', async () => {
+    const warnings: string[] = [];
+    const listener = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', listener);
+    await new Promise<void>((resolve) => void systemClock.setTimer(resolve, -2));
+    await new Promise(setImmediate);
+    process.off('warning', listener);
+    expect(warnings).toEqual([]);
+  });
+
   it('fires on the real platform, not before its time', async () => {
     const start = systemClock.now();
     const fired = await new Promise<number>((resolve) => {
