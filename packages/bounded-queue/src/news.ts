@@ -17,6 +17,8 @@ export class News<T> {
   #drops: Drop<T>[] = [];
   #telling = false;
   saturated = false;
+  /** Whether there may be something to tell, of a queue below its high water mark. */
+  isDue = false;
 
   /** @param highWater - items at which it is saturated; @param lowWater - items down to which it then stays so. */
   constructor(
@@ -29,17 +31,14 @@ export class News<T> {
     this.#onDrop = onDrop;
   }
 
-  /** Whether there may be something to tell, of a queue below its high water mark. */
-  get isDue(): boolean {
-    return this.saturated || this.#drops.length > 0;
-  }
-
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
     return this.#listeners.add(listener);
   }
 
   dropped(item: T, refusal: RejectedError): void {
-    if (this.#onDrop !== undefined) this.#drops.push({ item, refusal });
+    if (this.#onDrop === undefined) return;
+    this.#drops.push({ item, refusal });
+    this.isDue = true;
   }
 
   /** Tells all there is, and what comes of that. */
@@ -48,6 +47,7 @@ export class News<T> {
     this.#telling = true;
     while (this.#tellDrops() || this.#tellSaturation(queue.size));
     this.#telling = false;
+    this.isDue = this.saturated;
   }
 
   #tellDrops(): boolean {

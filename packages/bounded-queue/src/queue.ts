@@ -111,14 +111,10 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
   tryTake(): T | undefined {
-    let item = this.#contents.take();
-    if (this.#mustSettle) this.#settle();
-    // All that was left was over, and whoever heard of it has brought more.
-    while (item === undefined && this.size > 0) {
-      item = this.#contents.take();
-      this.#settle();
-    }
-    return item;
+    const item = this.#contents.take();
+    if (!this.#mustSettle) return item;
+    this.#settle();
+    return this.#orWhatCame(item, () => this.#contents.take());
   }
 
   /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
@@ -130,13 +126,10 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** The next item, which stays where it is; undefined if there is none. */
   peek(): T | undefined {
-    let item = this.#contents.peek();
-    if (this.#mustSettle) this.#settle();
-    while (item === undefined && this.size > 0) {
-      item = this.#contents.peek();
-      this.#settle();
-    }
-    return item;
+    const item = this.#contents.peek();
+    if (!this.#mustSettle) return item;
+    this.#settle();
+    return this.#orWhatCame(item, () => this.#contents.peek());
   }
 
   /**
@@ -280,6 +273,16 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     this.#contents.handedOver();
     taker.resolve(item);
     return true;
+  }
+
+  /** If all that was there was over, whoever heard of it may have brought more. */
+  #orWhatCame(item: T | undefined, look: () => T | undefined): T | undefined {
+    let found = item;
+    while (found === undefined && this.size > 0) {
+      found = look();
+      this.#settle();
+    }
+    return found;
   }
 
   get #mustSettle(): boolean {
