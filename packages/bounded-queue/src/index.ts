@@ -8,5 +8,4 @@ export type {
 } from './options.ts';
 export { PriorityQueue } from './priority-queue.ts';
 export type { QueueStats } from './queue.ts';
-export { ServiceTime } from './service-time.ts';
 export type { SojournOptions } from './sojourn.ts';

@@ -192,7 +192,8 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
 
   /**
    * Admits nobody any more and resolves when whoever waits or runs is done, or when `ctx` ends: then whoever still
-   * waits is refused with `SHUTTING_DOWN`. What runs is never interrupted. Idempotent: a later call may only end it sooner.
+   * waits is refused with `SHUTTING_DOWN`. What runs is never interrupted. While the limit is 0 nobody who waits can be done, so
+   * give a deadline or raise it. Idempotent: a later call may only end it sooner.
    */
   close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
     this.#closed ??= new Promise((resolve) => {

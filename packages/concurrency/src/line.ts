@@ -46,7 +46,7 @@ export class Line {
     const code = this.#refusalForTime(ctx);
     if (code === undefined && this.#enter(cost, ctx, settle)) return;
     const refusal = this.#refusals.ifOver(ctx);
-    settle(refusal ?? this.#refusals.refuse(code ?? this.#fullCode, this.waitMs(ctx)));
+    settle(refusal ?? this.#refusals.refuse(code ?? this.#fullCode, this.#retryAfterMs(ctx)));
   }
 
   /** Why a call that cannot start may not wait either, if so. */
@@ -63,6 +63,13 @@ export class Line {
     if (permits <= 0) return 0;
     const perPermit = pace.msPerPermit(this.#options.clock.now(), limit, active >= limit);
     return perPermit === undefined ? undefined : permits * perPermit;
+  }
+
+  /** The same, but where the newest come first and there is no room even so, the time in which one is started. */
+  #retryAfterMs(ctx: AdmissionOptions): number | undefined {
+    const waitMs = this.waitMs(ctx);
+    const { pace, limit } = this.#permits;
+    return waitMs === 0 ? pace.msPerPermit(this.#options.clock.now(), limit, true) : waitMs;
   }
 
   /** Takes back a permit, for whoever is next. @param startedAt - when it was given out, `NaN` if that was not timed. */
@@ -98,7 +105,8 @@ export class Line {
     }
     const waitMs = this.waitMs(ctx) ?? 0;
     if (waitMs > maxWaitMs) return 'CONCURRENCY_LIMIT';
-    if (waitMs === 0 || deadline === undefined) return undefined;
+    // Held back by the loop's budget alone it will not wait for anybody.
+    if (deadline === undefined || (waitMs === 0 && this.size === 0)) return undefined;
     const now = clock.now();
     const { pace, active, limit } = this.#permits;
     const longestMs = pace.longestMs(now, active >= limit) ?? 0;

@@ -25,8 +25,8 @@ export class Onlookers {
     const { clock, name } = options;
     this.#options = options;
     this.#scene = scene;
-    this.#forRoom = new ReadyList(clock, name, MAX_READY);
-    this.#forIdle = new ReadyList(clock, name, Number.POSITIVE_INFINITY);
+    this.#forRoom = new ReadyList(clock, name, MAX_READY, () => this.look());
+    this.#forIdle = new ReadyList(clock, name, Number.POSITIVE_INFINITY, () => undefined);
   }
 
   waitForRoom(ctx: AdmissionOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import { ServiceTime } from '@bp/bounded-queue';
+import { ServiceTime } from './service-time.ts';
 
 /** So many of the last gaps count. */
 const GAPS = 32;

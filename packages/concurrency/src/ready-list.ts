@@ -11,13 +11,16 @@ export class ReadyList {
   readonly #clock: Clock;
   readonly #name: string;
   readonly #max: number;
+  readonly #onGaveUp: () => void;
   // A Set keeps insertion order and lets anyone leave in O(1).
   readonly #waiting = new Set<Waiting>();
 
-  constructor(clock: Clock, name: string, max: number) {
+  /** @param onGaveUp - called when somebody has left without having been told. */
+  constructor(clock: Clock, name: string, max: number, onGaveUp: () => void) {
     this.#clock = clock;
     this.#name = name;
     this.#max = max;
+    this.#onGaveUp = onGaveUp;
   }
 
   get isEmpty(): boolean {
@@ -49,6 +52,7 @@ export class ReadyList {
       stop = watchAdmission(ctx, this.#clock, this.#name, (refusal) => {
         this.#waiting.delete(waiting);
         reject(refusal);
+        this.#onGaveUp();
       });
     });
   }

@@ -43,6 +43,26 @@ describe('a call with a deadline', () => {
     expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, refused: 1 });
   });
 
+  it("takes nobody's place to be refused at once", async () => {
+    const clock = new VirtualClock();
+    const limiter = new ConcurrencyLimiter({ limit: 2, maxQueue: 2, clock });
+    const work = (): Promise<void> => new Promise((done) => void clock.setTimer(done, 100));
+    for (let i = 0; i < 3; i++) {
+      void limiter.execute(work);
+      await clock.advance(100);
+    }
+    const held = await limiter.acquire();
+    void limiter.acquire({ cost: 2 }).then((permit) => permit.release());
+    const light = limiter.acquire();
+    const vip = { priority: 1, deadline: clock.now() + 50 };
+    expect(limiter.check(vip)).toBe(false);
+    await expect(limiter.acquire(vip)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(limiter.stats().queued).toBe(2);
+    held.release();
+    (await light).release();
+    expect(limiter.stats()).toMatchObject({ queued: 0, active: 0 });
+  });
+
   it('may still try where nobody else would have the permit', async () => {
     const { clock, limiter, work } = await setup([100, 100, 100]);
     const held = await limiter.acquire();

@@ -105,6 +105,16 @@ describe('a limiter that sheds what waits too long', () => {
     expect(Math.max(...limited.served.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(5);
   });
 
+  it('takes in who has a deadline, if it serves the newest first', async () => {
+    const limited = setup({ maxQueue: 1000, sojourn: { targetMs: 500, newestFirst: true } });
+    const { clock, limiter, served, send } = limited;
+    await overload(limited, 3000, 5);
+    expect(limiter.stats().queued).toBeGreaterThanOrEqual(100);
+    send('newest', { deadline: clock.now() + 100 });
+    await clock.advance(2 * WORK_MS);
+    expect(served.some(({ name }) => name === 'newest')).toBe(true);
+  });
+
   it('lets all who come wait where it was not asked to', async () => {
     const limited = setup({ maxQueue: 1000 });
     await overload(limited, 1000, 5);

@@ -109,4 +109,16 @@ describe('ready', () => {
     for (let i = 0; i < 1000; i++) wait('waits');
     await expect(limiter.ready()).rejects.toMatchObject({ code: 'QUEUE_FULL' });
   });
+
+  it('tells the next one when the first, who needs more, gives up', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 3 });
+    const held = [await limiter.acquire(), await limiter.acquire()];
+    const controller = new AbortController();
+    const heavy = limiter.ready({ cost: 3, signal: controller.signal });
+    const light = limiter.ready();
+    controller.abort();
+    await expect(heavy).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(light).resolves.toBeUndefined();
+    for (const permit of held) permit.release();
+  });
 });

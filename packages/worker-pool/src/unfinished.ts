@@ -26,10 +26,6 @@ export class Unfinished {
     entry.next = undefined;
   }
 
-  get isEmpty(): boolean {
-    return this.#first === undefined;
-  }
-
   /** Rejects them all, each with a refusal of its own. */
   rejectAll(refusal: () => RejectedError): void {
     for (let entry = this.#first; entry !== undefined; entry = this.#first) {
