@@ -48,7 +48,8 @@ export function withStartBy(
       // Last, for it may find that the call is over already.
       stop = watchAdmission(ctx, clock, limiter, (refusal) => {
         timer.cancel();
-        listener(refusal);
+        // The caller's own reason, for a refusal is made of it again.
+        listener(refusal.cause ?? refusal);
       });
       return () => {
         timer.cancel();

@@ -24,6 +24,20 @@ describe('the line', () => {
     expect(limiter.stats()).toMatchObject({ active: 0, admitted: 2, refused: 1 });
   });
 
+  it('passes on why a caller gave up, whether or not waits are bounded', async () => {
+    for (const maxWaitMs of [undefined, 1_000]) {
+      const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, maxWaitMs });
+      const held = await limiter.acquire();
+      const controller = new AbortController();
+      const waiting = limiter.acquire({ signal: controller.signal });
+      const reason = new Error('the caller hung up');
+      controller.abort(reason);
+      const refusal: unknown = await waiting.catch((error: unknown) => error);
+      expect(isRejected(refusal, 'CANCELLED') && refusal.cause).toBe(reason);
+      held.release();
+    }
+  });
+
   it('starts nobody whose time was up before a late timer could tell', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, clock });
