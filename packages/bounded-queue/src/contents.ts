@@ -20,7 +20,7 @@ const NOBODY: readonly never[] = [];
 const ROUNDING = 1e-9;
 
 /**
- * What a queue holds: each item leaves once, taken or dropped. It calls nobody; who was dropped goes to the news.
+ * What a queue holds: each item leaves once, taken or dropped. It tells nobody: that is for the news.
  *
  * Items of which nothing is known stand in a ring, which costs least. With the first of which something is, all become
  * entries of a storage that minds it, until that is empty.
@@ -114,25 +114,22 @@ export class Contents<T> {
     this.taken++;
   }
 
-  /** Drops everything. */
+  /** Drops everything, each told `code`. */
   clear(code: RejectionCode): void {
-    this.#mindPlain();
-    for (let victim = this.#storage.victim(); victim !== undefined; victim = this.#storage.victim()) {
-      this.#drop(victim, new RejectedError(code, this.#options.name));
-    }
+    this.#dropWhile(
+      () => true,
+      () => new RejectedError(code, this.#options.name),
+    );
   }
 
-  /** Drops all that are as unimportant as any. */
+  /** Drops everything of the least priority there is. */
   dropLowest(): void {
     this.#mindPlain();
     const lowest = this.#storage.victim()?.priority;
-    for (
-      let victim = this.#storage.victim();
-      victim !== undefined && victim.priority === lowest;
-      victim = this.#storage.victim()
-    ) {
-      this.#drop(victim, this.#shed());
-    }
+    this.#dropWhile(
+      ({ priority }) => priority === lowest,
+      () => this.#shed(),
+    );
   }
 
   /** Milliseconds in which all that comes before such a newcomer is taken at the rate measured, if one was. */
@@ -191,6 +188,14 @@ export class Contents<T> {
     this.dropped++;
     this.#leave(entry);
     this.#news.dropped(entry.item, refusal);
+  }
+
+  /** Drops whoever makes room first, again and again. */
+  #dropWhile(holds: (victim: Entry<T>) => boolean, refusal: () => RejectedError): void {
+    this.#mindPlain();
+    for (let victim = this.#storage.victim(); victim && holds(victim); victim = this.#storage.victim()) {
+      this.#drop(victim, refusal());
+    }
   }
 
   #shedStale(): void {

@@ -1,27 +1,18 @@
 import type { AdmissionOptions } from '@bp/core';
 import type { Entry } from './entry.ts';
 import { EntryList } from './entry-list.ts';
+import type { Ordered } from './storage.ts';
 import type { Victims } from './victims.ts';
 
 /** The entries of one priority, which share what the more important leave. */
-export interface Level<T> {
+export interface Level<T> extends Ordered<T> {
   readonly priority: number;
   readonly size: number;
   readonly weight: number;
-  add(entry: Entry<T>): void;
-  remove(entry: Entry<T>): void;
-  /** Removes one that is taken: what it weighs counts as served to its key. */
-  serve(entry: Entry<T>): void;
-  /** Who comes out next. */
-  next(newestFirst: boolean): Entry<T> | undefined;
-  /** Who makes room first. */
-  victim(): Entry<T> | undefined;
   /** Whoever makes room for somebody more important, in that order. */
   yieldAll(victims: Victims<T>): void;
   /** Whoever makes room for such an equal, in that order. */
   yieldTo(equal: AdmissionOptions, victims: Victims<T>): void;
-  /** The sum of the weights of those that come out before such an equal. */
-  weightAhead(equal: AdmissionOptions, newestFirst: boolean): number;
 }
 
 /** First in, first out. The newest makes room first: it has waited least, and would have been served last. */

@@ -103,7 +103,10 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (code === undefined) return;
     const over = refusalAtEntry(ctx, clock, name);
     if (over === undefined && code === 'QUEUE_FULL' && this.#producers.length < maxWaitingProducers) {
-      return this.#producers.wait(item, ctx);
+      const accepted = this.#producers.wait(item, ctx);
+      // Whoever was told of this may have made room already.
+      this.#settle();
+      return accepted;
     }
     this.#refused++;
     throw over ?? this.#refusal(code, ctx);
@@ -114,14 +117,17 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const item = this.#contents.take();
     if (!this.#mustSettle) return item;
     this.#settle();
-    return this.#orWhatCame(item, () => this.#contents.take());
+    // All that was left was over, and others have come in for it.
+    return item === undefined && this.size > 0 ? this.tryTake() : item;
   }
 
   /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
   tryTakeIf(wanted: (item: T) => boolean): T | undefined {
+    const { dropped } = this.#contents;
     const item = this.#contents.takeIf(wanted);
-    if (this.#mustSettle) this.#settle();
-    return item;
+    if (!this.#mustSettle) return item;
+    this.#settle();
+    return item === undefined && this.#contents.dropped > dropped ? this.tryTakeIf(wanted) : item;
   }
 
   /** The next item, which stays where it is; undefined if there is none. */
@@ -129,7 +135,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const item = this.#contents.peek();
     if (!this.#mustSettle) return item;
     this.#settle();
-    return this.#orWhatCame(item, () => this.#contents.peek());
+    return item === undefined && this.size > 0 ? this.peek() : item;
   }
 
   /**
@@ -273,16 +279,6 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     this.#contents.handedOver();
     taker.resolve(item);
     return true;
-  }
-
-  /** If all that was there was over, whoever heard of it may have brought more. */
-  #orWhatCame(item: T | undefined, look: () => T | undefined): T | undefined {
-    let found = item;
-    while (found === undefined && this.size > 0) {
-      found = look();
-      this.#settle();
-    }
-    return found;
   }
 
   get #mustSettle(): boolean {

@@ -69,6 +69,22 @@ describe('what is told of a queue may change it', () => {
     expect(taken).toEqual(['first', ...Array.from({ length: PRODUCERS }, (_, i) => `p${i}`)]);
   });
 
+  it('onDrop brings more again and again, however often', () => {
+    const TIMES = 50_000;
+    const { settings } = setup();
+    let dropped = 0;
+    const queue: BoundedQueue<string> = new BoundedQueue<string>({
+      ...settings,
+      overflow: 'drop-oldest',
+      onDrop: () => {
+        if (++dropped < TIMES) queue.tryPush('more');
+      },
+    });
+    queue.tryPush('first');
+    queue.tryPush('second');
+    expect([dropped, queue.size]).toEqual([TIMES, 1]);
+  });
+
   it('onDrop brings its item back, and whoever takes is given it', async () => {
     const { settings, clock } = setup();
     const queue: BoundedQueue<string> = new BoundedQueue<string>({
@@ -230,6 +246,35 @@ describe('those who wait', () => {
     clock.jumpTo(20);
     await expect(queue.take()).resolves.toBe('b');
     await pushed;
+  });
+});
+
+describe('those who wait, beside somebody who is told', () => {
+  it('are given the next wanted item when the one before was over', async () => {
+    const { settings, clock } = setup({ maxWaitingProducers: 1 });
+    const queue = new BoundedQueue<string>(settings);
+    queue.tryPush('late', { deadline: 10 });
+    const pushed = queue.push('b');
+    clock.jumpTo(20);
+    expect(queue.tryTakeIf((item) => item === 'b')).toBe('b');
+    await pushed;
+  });
+
+  it('come in at once if that has made room for them', async () => {
+    const { settings, clock } = setup({ capacity: 10, maxWeight: 4, maxWaitingProducers: 1 });
+    const queue: BoundedQueue<string> = new BoundedQueue<string>({
+      ...settings,
+      sojourn: { targetMs: 10, intervalMs: 100 },
+      onDrop: () => void queue.clear(),
+    });
+    queue.tryPush('stale');
+    for (const ms of [50, 100]) {
+      clock.advanceSync(ms);
+      queue.peek();
+    }
+    queue.tryPush('fresh', { cost: 3 });
+    await queue.push('heavy', { cost: 4 });
+    expect(queue.stats()).toMatchObject({ size: 1, waitingProducers: 0, dropped: 2 });
   });
 });
 
