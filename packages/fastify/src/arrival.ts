@@ -14,6 +14,8 @@ export interface Arrival {
   readonly cost: number;
   readonly priority: number;
   readonly deadline: number | undefined;
+  /** Who asks, where a rate limit tells clients apart. */
+  readonly key: string | undefined;
   readonly now: number;
 }
 
@@ -27,7 +29,8 @@ export function arrive(
   const now = options.clock.now();
   const tier = options.tierOf?.(request);
   const { priority, deadline } = claim(request.raw.headers, tier, settings, options, now);
-  return { request, reply, settings, tier, cost: settings.cost, priority, deadline, now };
+  const key = settings.rateLimit?.keyOf(request);
+  return { request, reply, settings, tier, cost: settings.cost, priority, deadline, key, now };
 }
 
 /** What these headers may claim for a request of `tier`. */

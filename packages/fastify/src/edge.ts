@@ -143,7 +143,9 @@ export class Edge {
   #giveBack(request: FastifyRequest): void {
     const { [routeSettings]: settings } = request as Partial<Admitted>;
     const tier = this.#options.tierOf?.(request);
-    settings?.rateLimit?.refund({ request, tier, cost: settings.cost, now: this.#clock.now() });
+    const { key } = request.backpressure;
+    if (key !== undefined)
+      settings?.rateLimit?.refund(key, { tier, cost: settings.cost, now: this.#clock.now() });
   }
 
   get #spreadMs(): number {
@@ -167,7 +169,8 @@ export class Edge {
   }
 
   #askForRate(arrival: Arrival, done: Done): void {
-    const decision = arrival.settings.rateLimit?.decide(arrival);
+    const { settings, key } = arrival;
+    const decision = key === undefined ? undefined : settings.rateLimit?.decide(key, arrival);
     if (!(decision instanceof Promise)) {
       this.#afterRate(arrival, decision, done);
       return;
@@ -192,13 +195,13 @@ export class Edge {
   }
 
   #refuseForLoad(arrival: Arrival): boolean {
-    const { request, reply, settings, priority, now } = arrival;
+    const { request, reply, settings, priority, key, now } = arrival;
     const refusal = refusalForLoad(arrival, this.#load);
     if (refusal === undefined) {
       if (settings.load !== undefined) this.#load?.admitted(priority, now);
       return false;
     }
-    settings.rateLimit?.refund(arrival);
+    if (key !== undefined) settings.rateLimit?.refund(key, arrival);
     this.#refusedForLoad(arrival);
     this.#replies.sendEarly(request, reply, refusal);
     return true;
@@ -209,9 +212,8 @@ export class Edge {
     if (request.raw.httpVersionMajor === 1) this.#door?.guard(request.raw, reply.raw);
   }
 
-  #admit({ request, reply, settings, deadline, priority }: Arrival, done: Done): void {
+  #admit({ request, reply, settings, deadline, priority, key }: Arrival, done: Done): void {
     (request as Admitted)[routeSettings] = settings;
-    const key = settings.rateLimit?.keyOf(request);
     request.backpressure = this.#requests.begin(reply.raw, { deadline, priority, key });
     done();
   }

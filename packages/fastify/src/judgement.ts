@@ -5,15 +5,16 @@ import type { LoadGate } from './gates/load.ts';
 import type { Refusal } from './reply.ts';
 
 /** What is known of a request before Fastify knows it. */
-export type Claim = Pick<Arrival, 'settings' | 'priority' | 'deadline' | 'now'>;
+export type Judged = Pick<Arrival, 'settings' | 'priority' | 'deadline' | 'now'> & {
+  /** Who asks; unknown at the door. */
+  readonly key?: string | undefined;
+};
 
 /** Why a request could not be answered in time, if so. Where the wait is to blame, the gate has counted it. */
-export function refusalForDeadline(
-  { settings, priority, deadline, now }: Claim,
-  load: LoadGate | undefined,
-): Refusal | undefined {
+export function refusalForDeadline(judged: Judged, load: LoadGate | undefined): Refusal | undefined {
+  const { settings, priority, deadline, now } = judged;
   if (settings.deadline === undefined || deadline === undefined) return undefined;
-  const waitMs = settings.load === undefined ? 0 : (load?.waitMs(settings.load, priority) ?? 0);
+  const waitMs = settings.load === undefined ? 0 : (load?.waitMs(settings.load, judged) ?? 0);
   const lateMs = latenessMs(deadline, settings.deadline, waitMs, now);
   if (lateMs <= 0) return undefined;
   // Late even without the wait: what would help is more time, not another try.
@@ -25,12 +26,10 @@ export function refusalForDeadline(
 }
 
 /** Why a request is one too many, if so. The gate has counted it. */
-export function refusalForLoad(
-  { settings, priority, deadline, now }: Claim,
-  load: LoadGate | undefined,
-): Refusal | undefined {
+export function refusalForLoad(judged: Judged, load: LoadGate | undefined): Refusal | undefined {
+  const { settings, priority, now } = judged;
   if (settings.load === undefined || load === undefined) return undefined;
-  const retryAfterMs = load.refusal(settings.load, priority, deadline, now);
+  const retryAfterMs = load.refusal(settings.load, judged, now);
   if (retryAfterMs === undefined) return undefined;
   load.refused(priority, now);
   return { reason: 'load', answer: answers.overloaded, retryAfterMs, spreadMs: load.spreadMs };

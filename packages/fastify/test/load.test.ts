@@ -72,6 +72,32 @@ describe('load as a wait at a source', () => {
   });
 });
 
+describe('load and who makes it', () => {
+  it('refuses the client that would have to wait too long at a source that shares, and lets others in', async () => {
+    const keys: (string | undefined)[] = [];
+    const source: LoadSource = {
+      estimatedWaitMs: ({ key } = {}) => {
+        keys.push(key);
+        return key === keys[0] ? 3_000 : 0;
+      },
+    };
+    const { app } = await build({
+      load: { sources: [source] },
+      deadline: {},
+      rateLimit: { rate: 1_000, key: ({ headers }) => headers['x-user-id'] as string },
+    });
+    app.get('/', (request) => request.backpressure.key);
+    const ask = (user: string) => app.inject({ url: '/', headers: { 'x-user-id': user } });
+    expect((await ask('heavy')).statusCode).toBe(503);
+    const light = await ask('light');
+    expect(light.statusCode).toBe(200);
+    expect(light.body).toBe(keys.at(-1));
+    const late = { 'x-user-id': 'heavy', 'x-request-timeout-ms': '500' };
+    expect((await app.inject({ url: '/', headers: late })).statusCode).toBe(503);
+    expect(app.backpressure.stats().refused).toMatchObject({ load: 1, deadline: 1 });
+  });
+});
+
 describe('load and priority', () => {
   /** A server that has seen one gold request in ten. */
   async function server(headroom?: number) {
@@ -225,10 +251,10 @@ describe('pacing', () => {
     clock.jumpTo(10);
     for (let i = 0; i < 10_000; i++) {
       expect(gate.tryEnter(options), `handler ${i}`).toBe(false);
-      expect(gate.refusal(options, 0, undefined, 10)).toBeUndefined();
+      expect(gate.refusal(options, { priority: 0 }, 10)).toBeUndefined();
       gate.enter(() => {});
     }
-    expect(gate.refusal(options, 0, undefined, 10)).toBeGreaterThan(0);
+    expect(gate.refusal(options, { priority: 0 }, 10)).toBeGreaterThan(0);
   });
 
   it('is left to the sources where there are some, unless the option says so', async () => {

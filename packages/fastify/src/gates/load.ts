@@ -9,8 +9,11 @@ const LEAST_RETRY_MS = 1;
 /** Of what is served, so much is always taken to be left for the least important. */
 const LEAST_SHARE = 0.01;
 
+/** Who asks, as far as sources may care. */
+export type Asker = Pick<AdmissionOptions, 'priority' | 'deadline' | 'key'>;
+
 /** What sources are asked with: one object for all requests, filled in anew for each. */
-type Question = { -readonly [K in 'priority' | 'deadline']: AdmissionOptions[K] };
+type Question = { -readonly [K in keyof Asker]: Asker[K] };
 
 /**
  * Refuses when the server is busy, the least important first. Busy is a wait, expected at one of the sources or for a
@@ -24,7 +27,7 @@ export class LoadGate {
   readonly #arrived = new PriorityRanks();
   readonly #admitted = new PriorityRanks();
   readonly #spread: ReturnSpread;
-  readonly #question: Question = { priority: undefined, deadline: undefined };
+  readonly #question: Question = { priority: undefined, deadline: undefined, key: undefined };
 
   constructor(clock: Clock, options: ResolvedLoadOptions, counts: RequestCounts) {
     const { headroom, eventLoop, maxWaitMs, pace } = options;
@@ -58,10 +61,9 @@ export class LoadGate {
     this.#loop?.stop();
   }
 
-  /** The longest wait, in milliseconds, that a request of this route and priority faces. */
-  waitMs(route: ResolvedRouteLoadOptions, priority?: number): number {
-    this.#question.priority = priority;
-    this.#question.deadline = undefined;
+  /** The longest wait, in milliseconds, that a request of this route faces, if it may take that long. */
+  waitMs(route: ResolvedRouteLoadOptions, { priority, key }: Asker = {}): number {
+    this.#ask(priority, undefined, key);
     let longest = this.#paces(route) ? this.#turns.estimatedWaitMs() : 0;
     for (const source of route.sources) longest = Math.max(longest, source.estimatedWaitMs(this.#question));
     return longest;
@@ -75,14 +77,12 @@ export class LoadGate {
   /** Undefined to admit, else milliseconds (> 0) after which the request would be admitted. Counts nothing. */
   refusal(
     route: ResolvedRouteLoadOptions,
-    priority: number,
-    deadline: number | undefined,
+    { priority = 0, deadline, key }: Asker,
     now: number,
   ): number | undefined {
     // The cube leaves most of the room to the most important: a wait that the middle fills up is everybody's.
     const allowed = 1 + this.#headroom * this.#arrived.below(priority, now) ** 3;
-    this.#question.priority = priority;
-    this.#question.deadline = deadline;
+    this.#ask(priority, deadline, key);
     const overtaken = this.#admitted.above(priority, now);
     const retryAfterMs =
       this.#refusalByWait(route, allowed * route.maxWaitMs, 1 - overtaken) ??
@@ -112,6 +112,12 @@ export class LoadGate {
   /** Calls `start`, which begins the work of a request, when it is its turn. */
   enter(start: () => void): void {
     this.#turns.enter(start);
+  }
+
+  #ask(priority: number | undefined, deadline: number | undefined, key: string | undefined): void {
+    this.#question.priority = priority;
+    this.#question.deadline = deadline;
+    this.#question.key = key;
   }
 
   /** @param share - of what is served, as much as is left for such a request and those below it. */

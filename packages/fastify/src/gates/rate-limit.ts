@@ -16,7 +16,6 @@ import {
 
 /** One request that wants to pass. */
 export interface RateLimitQuestion {
-  readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly tier: string | undefined;
   readonly cost: number;
@@ -28,15 +27,15 @@ export interface RateLimitQuestion {
 export interface RateLimitGate {
   /** What it is called in problem details, for a client of `tier`. */
   policyOf(tier: string | undefined): string;
-  /**
-   * Undefined to admit, else milliseconds after which the request would be admitted, `Infinity` for never. Sets the
-   * `RateLimit` fields of the reply.
-   */
-  decide(question: RateLimitQuestion): number | undefined | Promise<number | undefined>;
   /** By what the client of a request is told from others. */
   keyOf(request: FastifyRequest): string;
+  /**
+   * Undefined to admit a request of the client with this key, else milliseconds after which it would be admitted,
+   * `Infinity` for never. Sets the `RateLimit` fields of the reply.
+   */
+  decide(key: string, question: RateLimitQuestion): number | undefined | Promise<number | undefined>;
   /** Gives back what a request took that was refused for load after all. */
-  refund(question: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void;
+  refund(key: string, question: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void;
   close(): Promise<void>;
 }
 
@@ -90,9 +89,8 @@ class LocalRateLimit implements RateLimitGate {
     return tier !== undefined && this.#tiers.has(tier) ? tier : this.#policy;
   }
 
-  decide({ request, reply, tier, cost, now }: RateLimitQuestion): number | undefined {
+  decide(key: string, { reply, tier, cost, now }: RateLimitQuestion): number | undefined {
     this.#tier = tier;
-    const key = this.#keys.of(request);
     const fields = this.#fieldsOf(tier);
     if (this.#limiter.tryAcquire(key, cost, now)) {
       if (fields !== undefined && this.#mode === 'always') {
@@ -111,9 +109,9 @@ class LocalRateLimit implements RateLimitGate {
     return this.#keys.of(request);
   }
 
-  refund({ request, tier, cost, now }: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void {
+  refund(key: string, { tier, cost, now }: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void {
     this.#tier = tier;
-    this.#limiter.refund(this.#keys.of(request), cost, now);
+    this.#limiter.refund(key, cost, now);
   }
 
   close(): Promise<void> {
@@ -148,10 +146,10 @@ class SharedRateLimit implements RateLimitGate {
     return this.#policy;
   }
 
-  async decide({ request, reply, cost, deadline }: RateLimitQuestion): Promise<number | undefined> {
+  async decide(key: string, { reply, cost, deadline }: RateLimitQuestion): Promise<number | undefined> {
     if (cost === 0) return undefined;
     try {
-      await this.#limiter.acquire(this.#keys.of(request), { cost, deadline });
+      await this.#limiter.acquire(key, { cost, deadline });
       return undefined;
     } catch (error) {
       if (!isRejected(error, 'RATE_LIMITED')) throw error;
