@@ -61,6 +61,14 @@ describe('examples', () => {
     expect(output).toMatch(/6 jobs completed/);
   });
 
+  it('consume: pulls from a generator and from a stream no faster than two workers work', async () => {
+    const output = await run('consume');
+    expect(output).toMatch(/^6 pages drawn, never more than 2 made and not yet done$/m);
+    expect(output.indexOf('thumbnail of 1')).toBeLessThan(output.indexOf('page 3 is made'));
+    expect(output).toMatch(/^4 chunks drawn$/m);
+    expect(count(output, /^thumbnail of /gm)).toBe(10);
+  });
+
   it('request-context: children share what is left, and the end reaches everything below', async () => {
     const output = await run('request-context');
     expect(output).toMatch(/gets what is left: (50|100|150) ms/);
