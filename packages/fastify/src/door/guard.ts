@@ -30,6 +30,12 @@ export class Guard {
   #rest: number;
   /** Whether that message was refused here. */
   #refused = false;
+  /** Requests that Node's server has begun and not yet answered. */
+  #underWay = 0;
+  /** Whether it is certain that a request begins where nothing is under way. */
+  #proved: boolean;
+  /** What the server must find in the chunk it is given, for that to be certain. */
+  #expected: RequestHead | undefined;
 
   /**
    * Guards `socket` from now on, or from the end of `request` if one is under way. Undefined if Node's server does not
@@ -60,6 +66,8 @@ export class Guard {
     // How much of its body has come is not known here; no more than this is left of it.
     this.#rest = Number(request?.headers['content-length'] ?? 0);
     this.#between = request === undefined;
+    // The packet it came in may hold a part of the next head, which nobody but the server's parser has seen.
+    this.#proved = request === undefined;
     // In this order: Node's parser gives up reading past the socket when somebody else listens to it.
     socket.on('data', this.#onData);
     socket.removeListener('data', server);
@@ -67,9 +75,15 @@ export class Guard {
 
   /** Node's server has begun a request of this connection. */
   entered(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#expected !== undefined) this.#proved = isHeadOf(request, this.#expected);
+    this.#underWay++;
+    let gone = false;
     const left = (): void => {
       // An answer may be sent before the body has come.
-      if (response.closed && request.complete) this.#between = true;
+      if (gone || !response.closed || !request.complete) return;
+      gone = true;
+      this.#underWay--;
+      this.#between = this.#underWay === 0;
     };
     response.once('close', left);
     if (!request.complete) request.once('close', left);
@@ -87,11 +101,24 @@ export class Guard {
       return;
     }
     this.#rest = plain.length - chunk.length;
+    if (!this.#proved) {
+      this.#prove(plain.head, chunk);
+      return;
+    }
     const answer = this.#mayAnswer ? this.#keeper.answer(plain.head) : undefined;
     this.#refused = answer !== undefined;
     this.#between = this.#refused && this.#rest === 0;
     if (answer === undefined) this.#server.call(this.#socket, chunk);
     else this.#socket.write(answer, 'latin1');
+  }
+
+  /** Lets one request in, to see whether the server finds the same one in `chunk`: else it began earlier. */
+  #prove(head: RequestHead, chunk: Buffer): void {
+    this.#between = false;
+    this.#expected = head;
+    this.#server.call(this.#socket, chunk);
+    this.#expected = undefined;
+    if (!this.#proved) this.#giveBack();
   }
 
   #onRest(chunk: Buffer): void {
@@ -113,9 +140,19 @@ export class Guard {
   }
 
   #release(chunk: Buffer): void {
+    this.#giveBack();
+    this.#server.call(this.#socket, chunk);
+  }
+
+  #giveBack(): void {
     this.#socket.on('data', this.#server);
     this.#socket.removeListener('data', this.#onData);
     this.#onRelease();
-    this.#server.call(this.#socket, chunk);
   }
+}
+
+/** Had the head begun earlier than where it was read from, its first line would be a part of a header of `request`. */
+function isHeadOf({ method, url, rawHeaders }: IncomingMessage, head: RequestHead): boolean {
+  if (method !== head.method || url?.split('?', 1)[0] !== head.path) return false;
+  return rawHeaders.length === 2 * Object.keys(head.headers).length;
 }
