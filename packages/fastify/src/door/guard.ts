@@ -38,7 +38,7 @@ export class Guard {
   #expected: RequestHead | undefined;
 
   /**
-   * Guards `socket` from now on, or from the end of `request` if one is under way. Undefined if Node's server does not
+   * Guards `socket` from now on, or from the end of the request after `request` if one is under way. Undefined if Node's server does not
    * listen to it as expected.
    */
   static on(
