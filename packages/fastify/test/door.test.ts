@@ -106,6 +106,25 @@ describe('the door', () => {
     expect((await client.ask(post('{}')))?.status).toBe('200');
   });
 
+  it('shows the server a request of each connection before it gives up waiting for the first', async () => {
+    const clock = new VirtualClock();
+    const { app, source } = await serve({}, clock);
+    source.waitMs = 500;
+    await (await open(app)).ask(get());
+    const client = await open(app);
+    const ask = async (): Promise<number> => {
+      expect((await client.ask(get()))?.status).toBe('503');
+      return refusedAtDoor(app);
+    };
+    expect(await ask()).toBe(1);
+    app.server.headersTimeout = 1800;
+    await clock.advance(899);
+    expect(await ask()).toBe(2);
+    await clock.advance(1);
+    expect(await ask(), 'this one inside').toBe(2);
+    expect(await ask(), 'and the next outside again').toBe(3);
+  });
+
   it('lets in whoever the gates would, with what belongs to the request', async () => {
     const { app, source } = await serve();
     const gold = await open(app);
@@ -276,7 +295,13 @@ describe('the door', () => {
     });
     const passedOn: string[] = [];
     socket.on('data', (chunk) => passedOn.push(String(chunk)));
-    const keeper = { isNeeded: true, maxUnreadBodyBytes: 0, answer: () => 'no' };
+    const keeper = {
+      isNeeded: true,
+      maxUnreadBodyBytes: 0,
+      maxUnseenMs: 1000,
+      now: () => 0,
+      answer: () => 'no',
+    };
     Guard.on(socket as never, undefined, keeper, () => {});
     socket.emit('data', Buffer.from(get('/1')));
     socket.writableLength = 2;

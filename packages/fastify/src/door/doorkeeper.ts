@@ -45,6 +45,17 @@ export class Doorkeeper implements Keeper {
     this.#server = server;
   }
 
+  get maxUnseenMs(): number {
+    const { headersTimeout = 0, requestTimeout = 0 } = this.#server ?? {};
+    return (
+      Math.min(headersTimeout || Number.POSITIVE_INFINITY, requestTimeout || Number.POSITIVE_INFINITY) / 2
+    );
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
   /** Requests refused so far. */
   get refused(): number {
     return this.#refused;

@@ -8,6 +8,10 @@ export interface Keeper {
   readonly isNeeded: boolean;
   /** Bytes of a refused request's body that may be read and dropped. */
   readonly maxUnreadBodyBytes: number;
+  /** Milliseconds for which the server may go without the first request of a connection: it closes those that never send one. */
+  readonly maxUnseenMs: number;
+  /** Milliseconds of the clock. */
+  now(): number;
   /** The whole answer to a request that is refused, as it goes on the wire; undefined to let it in. */
   answer(head: RequestHead): string | undefined;
 }
@@ -30,6 +34,8 @@ export class Guard {
   #rest: number;
   /** Whether that message was refused here. */
   #refused = false;
+  /** Since when the server waits for the first request of this connection, if it does. */
+  #unseenSince: number | undefined;
   /** Requests that Node's server has begun and not yet answered. */
   #underWay = 0;
   /** Whether it is certain that a request begins where nothing is under way. */
@@ -68,6 +74,7 @@ export class Guard {
     this.#between = request === undefined;
     // The packet it came in may hold a part of the next head, which nobody but the server's parser has seen.
     this.#proved = request === undefined;
+    this.#unseenSince = request === undefined ? keeper.now() : undefined;
     // In this order: Node's parser gives up reading past the socket when somebody else listens to it.
     socket.on('data', this.#onData);
     socket.removeListener('data', server);
@@ -76,6 +83,7 @@ export class Guard {
   /** Node's server has begun a request of this connection. */
   entered(request: IncomingMessage, response: ServerResponse): void {
     if (this.#expected !== undefined) this.#proved = isHeadOf(request, this.#expected);
+    this.#unseenSince = undefined;
     this.#underWay++;
     let gone = false;
     const left = (): void => {
@@ -136,7 +144,14 @@ export class Guard {
 
   /** Whoever does not read its answers gets no more of them: Node's server stops reading from it. */
   get #mayAnswer(): boolean {
+    if (this.#mustBeSeen) return false;
     return this.#socket.writableLength === 0 && this.#rest <= this.#keeper.maxUnreadBodyBytes;
+  }
+
+  /** Node's server answers 408 on a connection that has been open for too long without a request that it knows of. */
+  get #mustBeSeen(): boolean {
+    if (this.#unseenSince === undefined) return false;
+    return this.#keeper.now() - this.#unseenSince >= this.#keeper.maxUnseenMs;
   }
 
   #release(chunk: Buffer): void {
