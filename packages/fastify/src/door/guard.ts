@@ -44,8 +44,8 @@ export class Guard {
   #expected: RequestHead | undefined;
 
   /**
-   * Guards `socket` from now on, or from the end of the request after `request` if one is under way. Undefined if Node's server does not
-   * listen to it as expected.
+   * Guards `socket` from now on, or from the end of the request after `request` if one is under way. Undefined if Node's
+   * server does not listen to it as expected.
    */
   static on(
     socket: Socket,
@@ -166,8 +166,12 @@ export class Guard {
   }
 }
 
-/** Had the head begun earlier than where it was read from, its first line would be a part of a header of `request`. */
-function isHeadOf({ method, url, rawHeaders }: IncomingMessage, head: RequestHead): boolean {
+/**
+ * Whether `request` began where `head` was read. Had it begun earlier, the first line of `head` would be one of its headers; had it
+ * begun later, in what was read as the body, so much of its own body would be to come that the two soon part.
+ */
+function isHeadOf({ method, url, headers, rawHeaders }: IncomingMessage, head: RequestHead): boolean {
   if (method !== head.method || url?.split('?', 1)[0] !== head.path) return false;
+  if (headers['content-length'] !== head.headers['content-length']) return false;
   return rawHeaders.length === 2 * Object.keys(head.headers).length;
 }
