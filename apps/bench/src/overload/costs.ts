@@ -13,9 +13,8 @@ export interface Costs {
 export function costsOf(points: readonly Point[]): Costs {
   const full = points.reduce((a, b) => (Math.abs(b.load - 1) < Math.abs(a.load - 1) ? b : a));
   const heavy = points.reduce((a, b) => (b.load > a.load ? b : a));
-  const serveMs = full.used.cpuMs / served(full);
-  const refuseMs =
-    Math.max(0, heavy.used.cpuMs - served(heavy) * serveMs) / Math.max(1, heavy.report.refused);
+  const serveMs = full.used.cpuMs / full.served;
+  const refuseMs = Math.max(0, heavy.used.cpuMs - heavy.served * serveMs) / Math.max(1, heavy.refused);
   return { serveMs, refuseMs };
 }
 
@@ -26,8 +25,4 @@ export function costsOf(points: readonly Point[]): Costs {
 export function permittedShare({ serveMs, refuseMs }: Costs, capacity: number, load: number): number {
   const served = (1000 - load * capacity * refuseMs) / (serveMs - refuseMs);
   return Math.max(0, Math.min(1, load, served / capacity));
-}
-
-function served({ report }: Point): number {
-  return report.good + report.late;
 }

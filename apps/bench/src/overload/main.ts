@@ -3,7 +3,8 @@ import { measureCapacity } from './capacity.ts';
 import { measurePoint, type Point } from './point.ts';
 import { measureRecovery, type Recovery } from './recovery.ts';
 import { writeReport } from './report.ts';
-import type { Candidate } from './run.ts';
+import { type Candidate, RunningServer } from './run.ts';
+import { USUAL_CAPACITY, warmUp } from './warm-up.ts';
 import type { Workload } from './work.ts';
 
 /** The question: how much good work is done at 0.5 to 20 times the load a server can serve? */
@@ -32,10 +33,17 @@ const tunings = [10, 50, 200].flatMap((interval) =>
   [20, 50, 150].map((delay) => underPressure(interval, delay)),
 );
 
-async function bestTuning(workload: Workload, capacity: number): Promise<Candidate> {
+async function start(candidate: Candidate, workload: Workload): Promise<RunningServer> {
+  const server = await RunningServer.start(candidate, workload);
+  await warmUp(server);
+  return server;
+}
+
+async function bestTuning(workload: Workload): Promise<Candidate> {
   let best: { candidate: Candidate; goodput: number } | undefined;
   for (const candidate of tunings) {
-    const { goodput } = await measurePoint(candidate, workload, capacity, TUNING_LOAD, TUNING_SECONDS);
+    using server = await start(candidate, workload);
+    const { goodput } = await measurePoint(server, USUAL_CAPACITY, TUNING_LOAD, TUNING_SECONDS);
     console.log(`  tuning ${candidate.args?.join(' ')}: ${goodput.toFixed(0)}/s at ${TUNING_LOAD}x`);
     if (best === undefined || goodput > best.goodput) best = { candidate, goodput };
   }
@@ -47,29 +55,30 @@ const points: Point[] = [];
 const recoveries: Record<string, Recovery> = {};
 for (const workload of workloads) {
   console.log(workload);
-  let capacity = await measureCapacity(workload);
-  const candidates: Candidate[] = [
-    ours,
-    { name: 'Fastify', kind: 'bare' },
-    { name: 'Fastify + p-queue', kind: 'p-queue' },
-    await bestTuning(workload, capacity),
-  ];
+  const tuned = await bestTuning(workload);
+  using stack = new DisposableStack();
+  const startOne = async (candidate: Candidate): Promise<RunningServer> =>
+    stack.use(await start(candidate, workload));
+  const own = await startOne(ours);
+  const bare = await startOne({ name: 'Fastify', kind: 'bare' });
+  const pQueue = await startOne({ name: 'Fastify + p-queue', kind: 'p-queue' });
+  const servers = [own, bare, pQueue, await startOne(tuned)];
   for (const load of loads) {
     // Anew for each row: not every machine is equally fast all the time.
-    capacity = await measureCapacity(workload);
+    const capacity = await measureCapacity(bare);
     console.log(`  capacity ${capacity.toFixed(0)}/s`);
-    for (const candidate of candidates) {
-      const point = await measurePoint(candidate, workload, capacity, load, seconds);
+    for (const server of servers) {
+      const point = await measurePoint(server, capacity, load, seconds);
       points.push(point);
       console.log(
-        `  [${points.length}/${workloads.length * loads.length * candidates.length}] ${load}x ${candidate.name}: ` +
+        `  [${points.length}/${workloads.length * loads.length * servers.length}] ${load}x ${point.server}: ` +
           `goodput ${point.goodput.toFixed(0)}/s (${(point.share * 100).toFixed(1)} %), ` +
           `p99 of the admitted ${point.report.admittedP99Ms.toFixed(0)} ms, refused ${point.report.refused}`,
       );
     }
   }
   console.log(`  ${values.overload} s at ten times the capacity, and after`);
-  recoveries[workload] = await measureRecovery(ours, workload, capacity, Number(values.overload));
+  recoveries[workload] = await measureRecovery(own, await measureCapacity(bare), Number(values.overload));
 }
 
 console.log(`\n${await writeReport(points, ours.name, recoveries, values.out)}`);

@@ -1,5 +1,5 @@
-import type { LoadReport } from './load.ts';
-import { type Candidate, type Usage, withServer } from './run.ts';
+import type { LoadReport } from './load/tally.ts';
+import type { RunningServer, Usage } from './run.ts';
 import type { Workload } from './work.ts';
 
 /** One measured point of a curve. */
@@ -15,29 +15,38 @@ export interface Point {
   /** The same as a share of the most that could be had: of what was offered, of the capacity if that is less. */
   readonly share: number;
   readonly used: Usage;
+  /** What the CPU was used for, the seconds before the measured ones included. */
+  readonly served: number;
+  readonly refused: number;
   readonly report: LoadReport;
 }
 
-/** Warms a new server up, with the load that is measured too: what a jump of the load costs is seen in the recovery. */
+/** The load lasts for so long before it is measured: what a jump of the load costs is seen in the recovery. */
+const LEAD_IN_SECONDS = 2;
+
 export async function measurePoint(
-  candidate: Candidate,
-  workload: Workload,
+  server: RunningServer,
   capacity: number,
   load: number,
   seconds: number,
 ): Promise<Point> {
-  return withServer(candidate, workload, async (server) => {
-    await server.load(
-      [
-        { rate: capacity / 2, seconds: 1.5 },
-        { rate: capacity * Math.max(load, 3), seconds: 2 },
-      ],
-      99,
-    );
-    const { reports, used } = await server.load([{ rate: capacity * load, seconds }]);
-    const report = reports[0] as LoadReport;
-    const goodput = report.good / seconds;
-    const share = goodput / Math.min(report.offered / seconds, capacity);
-    return { workload, server: candidate.name, load, capacity, goodput, share, used, report };
-  });
+  const rate = capacity * load;
+  const { reports, used } = await server.load([
+    { rate, seconds: LEAD_IN_SECONDS },
+    { rate, seconds },
+  ]);
+  const report = reports[1] as LoadReport;
+  const goodput = report.good / seconds;
+  return {
+    workload: server.workload,
+    server: server.candidate.name,
+    load,
+    capacity,
+    goodput,
+    share: goodput / Math.min(report.offered / seconds, capacity),
+    used,
+    served: reports.reduce((sum, { good, late }) => sum + good + late, 0),
+    refused: reports.reduce((sum, { refused }) => sum + refused, 0),
+    report,
+  };
 }

@@ -1,5 +1,4 @@
-import { type Candidate, withServer } from './run.ts';
-import type { Workload } from './work.ts';
+import type { RunningServer } from './run.ts';
 
 const SETTLED_SECONDS = 10;
 
@@ -21,44 +20,36 @@ export interface Recovery {
 
 /** Half the capacity, then ten times the capacity for `seconds`, then half of it again, on one server. */
 export async function measureRecovery(
-  candidate: Candidate,
-  workload: Workload,
+  server: RunningServer,
   capacity: number,
   seconds: number,
 ): Promise<Recovery> {
-  return withServer(candidate, workload, async (server) => {
-    const rate = capacity / 2;
-    await server.load([
-      { rate, seconds: 2 },
-      { rate: capacity * 10, seconds: 5 },
-    ]);
-    const usages = [await server.usage()];
-    const rising = await server.load([
-      { rate, seconds: SETTLED_SECONDS },
-      { rate: capacity * 10, seconds: seconds / 2 },
-    ]);
-    usages.push(rising.used);
-    const falling = await server.load([
-      { rate: capacity * 10, seconds: seconds / 2 },
-      { rate, seconds: 1 },
-      { rate, seconds: SETTLED_SECONDS },
-    ]);
-    usages.push(falling.used);
-    const [before, overload] = rising.reports;
-    const [more, first, after] = falling.reports;
-    if (!before || !overload || !more || !first || !after) throw new Error('a phase is missing');
-    const gold = [overload.tiers.gold, more.tiers.gold];
-    const sum = (what: 'good' | 'offered'): number =>
-      gold.reduce((all, tier) => all + (tier?.[what] ?? 0), 0);
-    return {
-      beforeMs: before.admittedP99Ms,
-      firstSecondMs: first.admittedP99Ms,
-      afterMs: after.admittedP99Ms,
-      firstSecondShare: first.good / first.offered,
-      afterShare: after.good / after.offered,
-      memoryMb: usages.map(({ memory }) => Math.round(memory / 1e6)),
-      heapMb: usages.map(({ heap }) => Math.round(heap / 1e6)),
-      goldShare: sum('good') / Math.max(1, sum('offered')),
-    };
-  });
+  const rate = capacity / 2;
+  const usages = [await server.usage()];
+  const rising = await server.load([
+    { rate, seconds: SETTLED_SECONDS },
+    { rate: capacity * 10, seconds: seconds / 2 },
+  ]);
+  usages.push(rising.used);
+  const falling = await server.load([
+    { rate: capacity * 10, seconds: seconds / 2 },
+    { rate, seconds: 1 },
+    { rate, seconds: SETTLED_SECONDS },
+  ]);
+  usages.push(falling.used);
+  const [before, overload] = rising.reports;
+  const [more, first, after] = falling.reports;
+  if (!before || !overload || !more || !first || !after) throw new Error('a phase is missing');
+  const gold = [overload.tiers.gold, more.tiers.gold];
+  const sum = (what: 'good' | 'offered'): number => gold.reduce((all, tier) => all + tier[what], 0);
+  return {
+    beforeMs: before.admittedP99Ms,
+    firstSecondMs: first.admittedP99Ms,
+    afterMs: after.admittedP99Ms,
+    firstSecondShare: first.good / first.offered,
+    afterShare: after.good / after.offered,
+    memoryMb: usages.map(({ memory }) => Math.round(memory / 1e6)),
+    heapMb: usages.map(({ heap }) => Math.round(heap / 1e6)),
+    goldShare: sum('good') / Math.max(1, sum('offered')),
+  };
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { LoadReport } from './load.ts';
+import type { LoadReport } from './load/tally.ts';
 import type { Workload } from './work.ts';
 
 /** A server under test and what it was told. */
@@ -28,32 +28,31 @@ export interface Phase {
   readonly seconds: number;
 }
 
-/** Starts a candidate, hands it to `use`, and stops it whatever happens. */
-export async function withServer<T>(
-  candidate: Candidate,
-  workload: Workload,
-  use: (server: RunningServer) => Promise<T>,
-): Promise<T> {
-  const child = fork(
-    file('server.ts'),
-    [`--kind=${candidate.kind}`, `--workload=${workload}`, ...(candidate.args ?? [])],
-    { execArgv: nodeArgs },
-  );
-  try {
-    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-    return await use(new RunningServer(child, `http://127.0.0.1:${port}/api/orders`));
-  } finally {
-    child.kill('SIGKILL');
-  }
-}
-
-export class RunningServer {
+/** A server process of a candidate, until it is disposed of. */
+export class RunningServer implements Disposable {
   readonly #child: ChildProcess;
+  readonly candidate: Candidate;
+  readonly workload: Workload;
   readonly url: string;
 
-  constructor(child: ChildProcess, url: string) {
+  private constructor(child: ChildProcess, candidate: Candidate, workload: Workload, url: string) {
     this.#child = child;
+    this.candidate = candidate;
+    this.workload = workload;
     this.url = url;
+  }
+
+  static async start(candidate: Candidate, workload: Workload): Promise<RunningServer> {
+    const { kind, args = [] } = candidate;
+    const child = fork(file('server.ts'), [`--kind=${kind}`, `--workload=${workload}`, ...args], {
+      execArgv: nodeArgs,
+    });
+    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+    return new RunningServer(child, candidate, workload, `http://127.0.0.1:${port}/api/orders`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill('SIGKILL');
   }
 
   async usage(): Promise<Usage> {
@@ -65,7 +64,7 @@ export class RunningServer {
   /** Offers the phases one after the other from a process of its own; what the server used for it is told with the last. */
   async load(phases: readonly Phase[], seed = 1): Promise<{ reports: readonly LoadReport[]; used: Usage }> {
     const child = fork(
-      file('load.ts'),
+      file('load/main.ts'),
       [`--url=${this.url}`, `--phases=${JSON.stringify(phases)}`, `--seed=${seed}`],
       { execArgv: nodeArgs },
     );

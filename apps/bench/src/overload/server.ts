@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import type { Server } from 'node:net';
 import { parseArgs } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { bare } from './servers/bare.ts';
+import { constant } from './servers/constant.ts';
 import { ours } from './servers/ours.ts';
 import { pQueue } from './servers/p-queue.ts';
 import { fastifyPlugins } from './servers/under-pressure.ts';
@@ -22,22 +25,33 @@ const work = createWork(workload);
 // half takes no slot, so that 8 at a time would leave slots free.
 const concurrency = workload === 'mixed' ? 16 : 8;
 
-const servers: Readonly<Record<string, () => Promise<FastifyInstance>>> = {
-  bare: () => bare(work),
-  'p-queue': () => pQueue(work, concurrency),
+/** The server underneath, when the framework on it is ready. */
+const ready = async (app: Promise<FastifyInstance>): Promise<Server> => {
+  const { ready, server } = await app;
+  await ready();
+  return server;
+};
+
+const servers: Readonly<Record<string, () => Server | Promise<Server>>> = {
+  bare: () => ready(bare(work)),
+  'p-queue': () => ready(pQueue(work, concurrency)),
   'under-pressure': () =>
-    fastifyPlugins(work, {
-      sampleInterval: Number(values['sample-interval']),
-      maxEventLoopDelay: Number(values['max-delay']),
-    }),
-  ours: () => ours(work, concurrency),
+    ready(
+      fastifyPlugins(work, {
+        sampleInterval: Number(values['sample-interval']),
+        maxEventLoopDelay: Number(values['max-delay']),
+      }),
+    ),
+  ours: () => ready(ours(work, concurrency)),
+  constant,
 };
 
 const create = servers[values.kind ?? ''];
 if (create === undefined) throw new RangeError(`kind must be one of ${Object.keys(servers).join(', ')}`);
-const app = await create();
-await app.listen({ port: 0, host: '127.0.0.1' });
-const address = app.server.address();
+const server = await create();
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const address = server.address();
 if (address === null || typeof address === 'string') throw new Error('no port');
 process.send?.({ port: address.port });
 process.on('message', () => {

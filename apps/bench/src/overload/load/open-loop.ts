@@ -1,0 +1,131 @@
+import { performance } from 'node:perf_hooks';
+import { seededRandom } from '../../seeded-random.ts';
+import type { Phase } from '../run.ts';
+import { Connection } from './connection.ts';
+import { type LoadReport, Tally, TIER_SHARES, type Tier } from './tally.ts';
+
+export interface OpenLoopOptions {
+  readonly url: URL;
+  readonly connections: number;
+  readonly deadlineMs: number;
+  readonly seed: number;
+}
+
+interface Arrival {
+  readonly at: number;
+  readonly tier: Tier;
+  readonly user: number;
+  readonly tally: Tally;
+}
+
+/** Connections that are being opened at once. */
+const CONNECTING = 8;
+const USERS = 10_000;
+/** How long answers that are still to come are waited for in the end. */
+const PATIENCE_MS = 10_000;
+const BODY = '{"item":"book","quantity":1}';
+
+/** Arrivals that come when they come: they never wait for answers, and the latency of each counts from when it was due. */
+export class OpenLoop {
+  readonly #options: OpenLoopOptions;
+  readonly #random: () => number;
+  readonly #idle: Connection[] = [];
+  readonly #waiting: Arrival[] = [];
+  #firstWaiting = 0;
+  #outstanding = 0;
+
+  constructor(options: OpenLoopOptions) {
+    this.#options = options;
+    this.#random = seededRandom(options.seed);
+    for (let i = 0; i < options.connections; i++) this.#idle.push(new Connection(options.url));
+  }
+
+  /** Opens every connection, a few at a time: what is measured is the server, not the kernel's line of new connections. */
+  async connect(): Promise<void> {
+    const closed = [...this.#idle];
+    const hello = `GET /ready HTTP/1.1\r\nhost: ${this.#options.url.host}\r\n\r\n`;
+    const open = async (): Promise<void> => {
+      for (let connection = closed.pop(); connection !== undefined; connection = closed.pop()) {
+        const asked = connection;
+        await new Promise((answered) => asked.send(hello, answered));
+      }
+    };
+    await Promise.all(Array.from({ length: CONNECTING }, open));
+  }
+
+  async run(phases: readonly Phase[]): Promise<LoadReport[]> {
+    const tallies: Tally[] = [];
+    let next = performance.now();
+    for (const phase of phases) {
+      const tally = new Tally(phase, this.#options.deadlineMs);
+      tallies.push(tally);
+      const loopTime = performance.eventLoopUtilization();
+      const end = next + phase.seconds * 1000;
+      while (next < end) {
+        for (const now = performance.now(); next <= now && next < end; next += this.#gapMs(phase.rate)) {
+          this.#arrive(next, tally);
+        }
+        this.#sendWaiting();
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      tally.generatorBusy = performance.eventLoopUtilization(loopTime).utilization;
+      next = end;
+    }
+    const giveUp = performance.now() + PATIENCE_MS;
+    while (this.#outstanding > 0 && performance.now() < giveUp) {
+      this.#sendWaiting();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return tallies.map((tally) => tally.report());
+  }
+
+  #gapMs(ratePerSecond: number): number {
+    return (-Math.log(1 - this.#random()) * 1000) / ratePerSecond;
+  }
+
+  #arrive(at: number, tally: Tally): void {
+    const tier = tierOf(this.#random());
+    tally.offered(tier);
+    this.#waiting.push({ at, tier, user: Math.floor(this.#random() * USERS), tally });
+  }
+
+  /** Oldest first; what has waited for a connection until its deadline is given up, as its caller would. */
+  #sendWaiting(): void {
+    const expired = performance.now() - this.#options.deadlineMs;
+    while (this.#firstWaiting < this.#waiting.length) {
+      const arrival = this.#waiting[this.#firstWaiting] as Arrival;
+      if (arrival.at >= expired) {
+        const connection = this.#idle.pop();
+        if (connection === undefined) break;
+        this.#send(connection, arrival);
+      } else {
+        arrival.tally.unsent();
+      }
+      this.#firstWaiting++;
+    }
+    if (this.#firstWaiting > 10_000) {
+      this.#waiting.splice(0, this.#firstWaiting);
+      this.#firstWaiting = 0;
+    }
+  }
+
+  #send(connection: Connection, { at, tier, user, tally }: Arrival): void {
+    const { url, deadlineMs } = this.#options;
+    const leftMs = Math.max(1, Math.floor(at + deadlineMs - performance.now()));
+    this.#outstanding++;
+    connection.send(
+      `POST ${url.pathname} HTTP/1.1\r\nhost: ${url.host}\r\nconnection: keep-alive\r\ncontent-type: application/json\r\n` +
+        `x-user-id: user-${user}\r\nx-request-timeout-ms: ${leftMs}\r\nx-tier: ${tier}\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`,
+      (status) => {
+        this.#outstanding--;
+        this.#idle.push(connection);
+        tally.answered(tier, status, performance.now() - at);
+      },
+    );
+  }
+}
+
+function tierOf(draw: number): Tier {
+  if (draw < TIER_SHARES.gold) return 'gold';
+  return draw < TIER_SHARES.gold + TIER_SHARES.silver ? 'silver' : 'bronze';
+}

@@ -1,0 +1,90 @@
+import { build, type Histogram } from 'hdr-histogram-js';
+import type { Phase } from '../run.ts';
+
+// The most important callers are few; the rest is what an overload is made of.
+export const TIER_SHARES = { gold: 0.05, silver: 0.25, bronze: 0.7 } as const;
+
+export type Tier = keyof typeof TIER_SHARES;
+
+export interface TierReport {
+  readonly offered: number;
+  readonly good: number;
+  readonly late: number;
+  readonly refused: number;
+}
+
+export interface LoadReport extends Phase {
+  readonly offered: number;
+  /** Answered 2xx within the deadline. */
+  readonly good: number;
+  /** Answered 2xx after the deadline. */
+  readonly late: number;
+  /** Answered 429, 503 or 504. */
+  readonly refused: number;
+  /** Given up by the client at the deadline because no connection was free. */
+  readonly unsent: number;
+  readonly failed: number;
+  readonly admittedP50Ms: number;
+  readonly admittedP99Ms: number;
+  readonly refusedP99Ms: number;
+  /** The share of the phase in which this process was busy itself: near 1, what is measured is no longer the server alone. */
+  readonly generatorBusy: number;
+  readonly tiers: Readonly<Record<Tier, TierReport>>;
+}
+
+/** What became of the arrivals of one phase. */
+export class Tally {
+  readonly #phase: Phase;
+  readonly #deadlineMs: number;
+  readonly #admitted: Histogram = build();
+  readonly #refusals: Histogram = build();
+  readonly #counts = { offered: 0, good: 0, late: 0, refused: 0, unsent: 0 };
+  readonly #tiers = Object.fromEntries(
+    Object.keys(TIER_SHARES).map((tier) => [tier, { offered: 0, good: 0, late: 0, refused: 0 }]),
+  ) as Record<Tier, { -readonly [K in keyof TierReport]: number }>;
+  generatorBusy = 0;
+
+  constructor(phase: Phase, deadlineMs: number) {
+    this.#phase = phase;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  offered(tier: Tier): void {
+    this.#counts.offered++;
+    this.#tiers[tier].offered++;
+  }
+
+  unsent(): void {
+    this.#counts.unsent++;
+  }
+
+  /** @param status - of the answer, undefined if there was none. */
+  answered(tier: Tier, status: number | undefined, ms: number): void {
+    const outcome = this.#outcome(status, ms);
+    if (outcome === undefined) return;
+    this.#counts[outcome]++;
+    this.#tiers[tier][outcome]++;
+    (outcome === 'refused' ? this.#refusals : this.#admitted).recordValue(ms);
+  }
+
+  #outcome(status: number | undefined, ms: number): 'good' | 'late' | 'refused' | undefined {
+    if (status === 429 || status === 503 || status === 504) return 'refused';
+    if (status === undefined || status < 200 || status > 299) return undefined;
+    return ms <= this.#deadlineMs ? 'good' : 'late';
+  }
+
+  report(): LoadReport {
+    const { offered, good, late, refused, unsent } = this.#counts;
+    return {
+      ...this.#phase,
+      ...this.#counts,
+      // An answer that never came is a failure too.
+      failed: offered - good - late - refused - unsent,
+      admittedP50Ms: this.#admitted.getValueAtPercentile(50),
+      admittedP99Ms: this.#admitted.getValueAtPercentile(99),
+      refusedP99Ms: this.#refusals.getValueAtPercentile(99),
+      generatorBusy: this.generatorBusy,
+      tiers: this.#tiers,
+    };
+  }
+}

@@ -1,0 +1,20 @@
+import { createServer, type Server } from 'node:net';
+
+const BODY = '{"error":"Service overloaded","retryAfter":1}';
+const ANSWER = [
+  'HTTP/1.1 503 Service Unavailable',
+  'content-type: application/json; charset=utf-8',
+  'retry-after: 1',
+  `content-length: ${BODY.length}`,
+  'connection: keep-alive',
+  '',
+  BODY,
+].join('\r\n');
+
+/** The yardstick of refusals: reads nothing, knows nothing and writes the same answer to whatever comes. */
+export function constant(): Server {
+  return createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', () => socket.write(ANSWER, 'latin1'));
+  });
+}
