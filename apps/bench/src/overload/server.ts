@@ -25,32 +25,35 @@ const work = createWork(workload);
 // half takes no slot, so that 8 at a time would leave slots free.
 const concurrency = workload === 'mixed' ? 16 : 8;
 
-/** The server underneath, when the framework on it is ready. */
-const ready = async (app: Promise<FastifyInstance>): Promise<Server> => {
-  const { ready, server } = await app;
-  await ready();
-  return server;
+const HOST = '127.0.0.1';
+
+const listening = async (created: Promise<FastifyInstance>): Promise<Server> => {
+  const app = await created;
+  await app.listen({ port: 0, host: HOST });
+  return app.server;
 };
 
-const servers: Readonly<Record<string, () => Server | Promise<Server>>> = {
-  bare: () => ready(bare(work)),
-  'p-queue': () => ready(pQueue(work, concurrency)),
+const servers: Readonly<Record<string, () => Promise<Server>>> = {
+  bare: () => listening(bare(work)),
+  'p-queue': () => listening(pQueue(work, concurrency)),
   'under-pressure': () =>
-    ready(
+    listening(
       fastifyPlugins(work, {
         sampleInterval: Number(values['sample-interval']),
         maxEventLoopDelay: Number(values['max-delay']),
       }),
     ),
-  ours: () => ready(ours(work, concurrency)),
-  constant,
+  ours: () => listening(ours(work, concurrency)),
+  constant: async () => {
+    const server = constant().listen(0, HOST);
+    await once(server, 'listening');
+    return server;
+  },
 };
 
 const create = servers[values.kind ?? ''];
 if (create === undefined) throw new RangeError(`kind must be one of ${Object.keys(servers).join(', ')}`);
 const server = await create();
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
 const address = server.address();
 if (address === null || typeof address === 'string') throw new Error('no port');
 process.send?.({ port: address.port });
