@@ -3,7 +3,7 @@ import { type AdmissionOptions, type Clock, isRejected, type Unsubscribe } from 
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { answers, answerTo } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
-import { Door } from './door/door.ts';
+import { standBefore } from './door/door.ts';
 import { Doorkeeper } from './door/doorkeeper.ts';
 import { LoadGate } from './gates/load.ts';
 import { ShutdownGate } from './gates/shutdown.ts';
@@ -33,7 +33,6 @@ export class Edge {
   readonly #load: LoadGate | undefined;
   readonly #overload: Overload;
   readonly #doorkeeper: Doorkeeper | undefined;
-  #door: Door | undefined;
 
   constructor(options: ResolvedBackpressureOptions) {
     const { clock, load } = options;
@@ -63,7 +62,7 @@ export class Edge {
     this.#load?.start();
     if (this.#doorkeeper === undefined) return;
     this.#doorkeeper.start(server);
-    this.#door = new Door(server, this.#doorkeeper);
+    standBefore(server, this.#doorkeeper);
   }
 
   async close(): Promise<void> {
@@ -163,7 +162,7 @@ export class Edge {
   #refuseForDeadline(arrival: Arrival): boolean {
     const refusal = refusalForDeadline(arrival, this.#load);
     if (refusal === undefined) return false;
-    if (refusal.answer === answers.overloaded) this.#refusedForLoad(arrival);
+    if (refusal.answer === answers.overloaded) this.#overload.refused(arrival.now);
     this.#replies.sendEarly(arrival.request, arrival.reply, refusal);
     return true;
   }
@@ -202,14 +201,9 @@ export class Edge {
       return false;
     }
     if (key !== undefined) settings.rateLimit?.refund(key, arrival);
-    this.#refusedForLoad(arrival);
+    this.#overload.refused(now);
     this.#replies.sendEarly(request, reply, refusal);
     return true;
-  }
-
-  #refusedForLoad({ request, reply, now }: Arrival): void {
-    this.#overload.refused(now);
-    if (request.raw.httpVersionMajor === 1) this.#door?.guard(request.raw, reply.raw);
   }
 
   #admit({ request, reply, settings, deadline, priority, key }: Arrival, done: Done): void {

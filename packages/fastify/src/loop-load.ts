@@ -43,9 +43,13 @@ export class LoopLoad {
     this.#monitor.stop();
   }
 
-  /** What a request that is read at `now` meets, as a share of what is allowed: 1 is too much. */
-  pressure(now: number): number {
-    return Math.max(this.#monitor.lagNow(now) / this.#maxLagMs, this.#counts.active / this.#limit.limit);
+  /**
+   * What a request that is read at `now` meets, as a share of what is allowed: 1 is too much.
+   * @param share - of those in flight, as many as are not less important.
+   */
+  pressure(now: number, share = 1): number {
+    const inFlight = this.#counts.active * share;
+    return Math.max(this.#monitor.lagNow(now) / this.#maxLagMs, inFlight / this.#limit.limit);
   }
 
   /** A request was refused for this pressure; milliseconds after which it would not be. */

@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { parsePlainRequest, type RequestHead } from './request-head.ts';
+import { MAX_HEAD_BYTES, parsePlainRequest, type RequestHead } from './request-head.ts';
 
 /** Decides who comes in. */
 export interface Keeper {
@@ -18,133 +18,94 @@ export interface Keeper {
 
 type DataListener = (chunk: Buffer) => void;
 
+const NOTHING = Buffer.alloc(0);
+
 /**
- * One connection. Between two requests it looks at what comes, answers what is refused and passes on the rest. It knows
- * where requests begin only while all of them are plain and come one by one; at anything else (a head in pieces, a
- * pipelined request, an upgrade) it gives the connection back.
+ * One connection, from its first byte on. It follows where requests begin and end, answers those that are refused and passes on the
+ * rest. At anything about which there could be two opinions (a body in chunks, an upgrade, a header twice) it gives the connection
+ * back for good: from then on nobody but the server's parser knows where requests begin.
  */
 export class Guard {
   readonly #socket: Socket;
   readonly #keeper: Keeper;
   readonly #server: DataListener;
   readonly #onRelease: () => void;
-  /** Whether nothing is under way, so that what comes next is the beginning of a request. */
-  #between: boolean;
-  /** Bytes still to come of the message under way. */
-  #rest: number;
-  /** Whether that message was refused here. */
+  /** What has come of a head that is not whole yet; the server has it too. */
+  #begun = NOTHING;
+  /** Bytes still to come of the request under way. */
+  #rest = 0;
+  /** Whether that request was refused here. */
   #refused = false;
   /** Since when the server waits for the first request of this connection, if it does. */
   #unseenSince: number | undefined;
   /** Requests that Node's server has begun and not yet answered. */
   #underWay = 0;
-  /** Whether it is certain that a request begins where nothing is under way. */
-  #proved: boolean;
-  /** What the server must find in the chunk it is given, for that to be certain. */
-  #expected: RequestHead | undefined;
 
-  /**
-   * Guards `socket` from now on, or from the end of the request after `request` if one is under way. Undefined if Node's
-   * server does not listen to it as expected.
-   */
-  static on(
-    socket: Socket,
-    request: IncomingMessage | undefined,
-    keeper: Keeper,
-    onRelease: () => void,
-  ): Guard | undefined {
+  /** Guards a new `socket`; undefined if Node's server does not listen to it as expected. */
+  static on(socket: Socket, keeper: Keeper, onRelease: () => void): Guard | undefined {
     const [server, ...others] = socket.listeners('data');
     if (server === undefined || others.length > 0) return undefined;
-    return new Guard(socket, request, keeper, server as DataListener, onRelease);
+    return new Guard(socket, keeper, server as DataListener, onRelease);
   }
 
-  private constructor(
-    socket: Socket,
-    request: IncomingMessage | undefined,
-    keeper: Keeper,
-    server: DataListener,
-    onRelease: () => void,
-  ) {
+  private constructor(socket: Socket, keeper: Keeper, server: DataListener, onRelease: () => void) {
     this.#socket = socket;
     this.#keeper = keeper;
     this.#server = server;
     this.#onRelease = onRelease;
-    // How much of its body has come is not known here; no more than this is left of it.
-    this.#rest = Number(request?.headers['content-length'] ?? 0);
-    this.#between = request === undefined;
-    // The packet it came in may hold a part of the next head, which nobody but the server's parser has seen.
-    this.#proved = request === undefined;
-    this.#unseenSince = request === undefined ? keeper.now() : undefined;
+    this.#unseenSince = keeper.now();
     // In this order: Node's parser gives up reading past the socket when somebody else listens to it.
     socket.on('data', this.#onData);
     socket.removeListener('data', server);
   }
 
-  /** Node's server has begun a request of this connection. */
-  entered(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#expected !== undefined) this.#proved = isHeadOf(request, this.#expected);
+  /** Node's server has begun a request of this connection, and answers it with `response`. */
+  entered(response: ServerResponse): void {
     this.#unseenSince = undefined;
     this.#underWay++;
-    let gone = false;
-    const left = (): void => {
-      // An answer may be sent before the body has come.
-      if (gone || !response.closed || !request.complete) return;
-      gone = true;
-      this.#underWay--;
-      this.#between = this.#underWay === 0;
-    };
-    response.once('close', left);
-    if (!request.complete) request.once('close', left);
+    response.once('close', () => this.#underWay--);
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#between) this.#onBeginning(chunk);
-    else this.#onRest(chunk);
+    let left = chunk;
+    while (left.length > 0) left = this.#rest > 0 ? this.#onBody(left) : this.#onHead(left);
   };
 
-  #onBeginning(chunk: Buffer): void {
-    const plain = this.#keeper.isNeeded ? parsePlainRequest(chunk, this.#socket.remoteAddress) : undefined;
-    if (plain === undefined || chunk.length > plain.length) {
-      this.#release(chunk);
-      return;
-    }
-    this.#rest = plain.length - chunk.length;
-    if (!this.#proved) {
-      this.#prove(plain.head, chunk);
-      return;
-    }
-    const answer = this.#mayAnswer ? this.#keeper.answer(plain.head) : undefined;
+  /** Returns what comes after the body that is under way. */
+  #onBody(chunk: Buffer): Buffer {
+    const length = Math.min(this.#rest, chunk.length);
+    this.#rest -= length;
+    if (!this.#refused) this.#pass(chunk, length);
+    return after(chunk, length);
+  }
+
+  /** Returns what comes after the request that begins here, or began in chunks before. */
+  #onHead(chunk: Buffer): Buffer {
+    const before = this.#begun.length;
+    const seen = before === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
+    const plain = parsePlainRequest(seen, this.#socket.remoteAddress);
+    if (plain === undefined) return this.#onDoubt(chunk, seen);
+    this.#begun = NOTHING;
+    const length = Math.min(chunk.length, plain.length - before);
+    this.#rest = plain.length - before - length;
+    const answer = before === 0 && this.#mayAnswer ? this.#keeper.answer(plain.head) : undefined;
     this.#refused = answer !== undefined;
-    this.#between = this.#refused && this.#rest === 0;
-    if (answer === undefined) this.#server.call(this.#socket, chunk);
+    if (answer === undefined) this.#pass(chunk, length);
     else this.#socket.write(answer, 'latin1');
+    return after(chunk, length);
   }
 
-  /** Lets one request in, to see whether the server finds the same one in `chunk`: else it began earlier. */
-  #prove(head: RequestHead, chunk: Buffer): void {
-    this.#between = false;
-    this.#expected = head;
-    this.#server.call(this.#socket, chunk);
-    this.#expected = undefined;
-    if (!this.#proved) this.#giveBack();
+  /** A head that is not whole may still become a plain one; anything else is the server's. */
+  #onDoubt(chunk: Buffer, seen: Buffer): Buffer {
+    if (seen.length < MAX_HEAD_BYTES && !seen.includes('\r\n\r\n')) this.#begun = Buffer.from(seen);
+    else this.#release();
+    this.#pass(chunk, chunk.length);
+    return NOTHING;
   }
 
-  #onRest(chunk: Buffer): void {
-    this.#rest -= chunk.length;
-    if (this.#rest < 0) {
-      // What follows a refused body is the next request; what follows an admitted one came before its answer.
-      const next = this.#refused ? chunk.subarray(this.#rest) : chunk;
-      this.#release(next);
-    } else if (this.#refused) {
-      this.#between = this.#rest === 0;
-    } else {
-      this.#server.call(this.#socket, chunk);
-    }
-  }
-
-  /** Whoever does not read its answers gets no more of them: Node's server stops reading from it. */
+  /** Answers come in the order of their requests, and whoever does not read them gets no more: Node's server stops reading then. */
   get #mayAnswer(): boolean {
-    if (this.#mustBeSeen) return false;
+    if (!this.#keeper.isNeeded || this.#underWay > 0 || this.#mustBeSeen) return false;
     return this.#socket.writableLength === 0 && this.#rest <= this.#keeper.maxUnreadBodyBytes;
   }
 
@@ -154,24 +115,17 @@ export class Guard {
     return this.#keeper.now() - this.#unseenSince >= this.#keeper.maxUnseenMs;
   }
 
-  #release(chunk: Buffer): void {
-    this.#giveBack();
-    this.#server.call(this.#socket, chunk);
+  #pass(chunk: Buffer, length: number): void {
+    this.#server.call(this.#socket, length === chunk.length ? chunk : chunk.subarray(0, length));
   }
 
-  #giveBack(): void {
+  #release(): void {
     this.#socket.on('data', this.#server);
     this.#socket.removeListener('data', this.#onData);
     this.#onRelease();
   }
 }
 
-/**
- * Whether `request` began where `head` was read. Had it begun earlier, the first line of `head` would be one of its headers; had it
- * begun later, in what was read as the body, so much of its own body would be to come that the two soon part.
- */
-function isHeadOf({ method, url, headers, rawHeaders }: IncomingMessage, head: RequestHead): boolean {
-  if (method !== head.method || url?.split('?', 1)[0] !== head.path) return false;
-  if (headers['content-length'] !== head.headers['content-length']) return false;
-  return rawHeaders.length === 2 * Object.keys(head.headers).length;
+function after(chunk: Buffer, length: number): Buffer {
+  return length === chunk.length ? NOTHING : chunk.subarray(length);
 }

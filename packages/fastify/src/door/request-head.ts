@@ -15,7 +15,7 @@ export interface PlainRequest {
   readonly length: number;
 }
 
-const MAX_HEAD_BYTES = 8192;
+export const MAX_HEAD_BYTES = 8192;
 const MAX_HEADERS = 64;
 
 // Sticky: each must begin where the one before ended. Other line breaks than CRLF, and bytes that no plain head has, end none.

@@ -86,7 +86,7 @@ export class LoadGate {
     const overtaken = this.#admitted.above(priority, now);
     const retryAfterMs =
       this.#refusalByWait(route, allowed * route.maxWaitMs, 1 - overtaken) ??
-      this.#refusalByLoop(allowed, now);
+      this.#refusalByLoop(allowed, 1 - this.#admitted.below(priority, now), now);
     // Whoever cannot say yet how long, a pool whose first jobs still run, must not be taken to mean now.
     return retryAfterMs === undefined ? undefined : Math.max(LEAST_RETRY_MS, retryAfterMs);
   }
@@ -136,8 +136,9 @@ export class LoadGate {
     return this.#pace ?? sources.length === 0;
   }
 
-  #refusalByLoop(allowed: number, now: number): number | undefined {
-    if (this.#loop === undefined || this.#loop.pressure(now) < allowed) return undefined;
+  /** @param share - of those admitted, as many as are not less important. */
+  #refusalByLoop(allowed: number, share: number, now: number): number | undefined {
+    if (this.#loop === undefined || this.#loop.pressure(now, share) < allowed) return undefined;
     return this.#loop.refuse(now);
   }
 }
