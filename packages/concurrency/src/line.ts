@@ -109,8 +109,11 @@ export class Line {
     if (deadline === undefined || (waitMs === 0 && this.size === 0)) return undefined;
     const now = clock.now();
     const { pace, active, limit } = this.#permits;
-    const longestMs = pace.longestMs(now, active >= limit) ?? 0;
-    return now + waitMs + longestMs > deadline ? 'DEADLINE_EXCEEDED' : undefined;
+    const full = active >= limit;
+    // While permits are free, to refuse one that could do saves nobody's time: calls that took long because the loop was late would
+    // keep it idle.
+    const callMs = waitMs > 0 ? pace.longestMs(now, full) : pace.expectedMs(now, full);
+    return now + waitMs + (callMs ?? 0) > deadline ? 'DEADLINE_EXCEEDED' : undefined;
   }
 
   #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {

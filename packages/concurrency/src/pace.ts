@@ -89,7 +89,7 @@ export class Pace {
    * How long a call is expected to take. Before any has ended, it is the age of the oldest: the first one still runs.
    * While the limit is reached every running call is at least as old as the last start, so work that hangs shows at once.
    */
-  #expectedMs(now: number, full: boolean): number | undefined {
+  expectedMs(now: number, full: boolean): number | undefined {
     const { meanMs } = this.#service;
     if (meanMs === undefined) return this.#firstStart === undefined ? undefined : now - this.#firstStart;
     return full ? Math.max(meanMs, now - this.#lastStart) : meanMs;
@@ -97,13 +97,13 @@ export class Pace {
 
   /** How long almost any call takes; undefined where nothing is known. */
   longestMs(now: number, full: boolean): number | undefined {
-    const expectedMs = this.#expectedMs(now, full);
+    const expectedMs = this.expectedMs(now, full);
     return expectedMs === undefined ? undefined : expectedMs + DEVIATIONS * this.#service.deviationMs;
   }
 
   /** In how many milliseconds the line moves on by one permit; undefined where nothing is known. */
   msPerPermit(now: number, limit: number, full: boolean): number | undefined {
-    const expectedMs = this.#expectedMs(now, full);
+    const expectedMs = this.expectedMs(now, full);
     if (expectedMs === undefined || limit === 0) return undefined;
     return Math.max(expectedMs / limit, this.#leastGapMs);
   }

@@ -63,6 +63,25 @@ describe('a call with a deadline', () => {
     expect(limiter.stats()).toMatchObject({ queued: 0, active: 0 });
   });
 
+  it('is taken in where permits are free, though some calls would take too long', async () => {
+    const clock = new VirtualClock();
+    const limiter = new ConcurrencyLimiter({ limit: 2, maxQueue: 2, clock });
+    const work = (ms: number) => () => new Promise<void>((done) => void clock.setTimer(done, ms));
+    for (let i = 0; i < 40; i++) {
+      const ms = i % 2 === 0 ? 10 : 190;
+      void limiter.execute(work(ms));
+      void limiter.execute(work(ms));
+      await clock.advance(ms);
+    }
+    const held = await limiter.acquire();
+    const heavy = limiter.acquire({ cost: 2 });
+    const light = (ms: number) => ({ priority: 1, deadline: clock.now() + ms });
+    expect(limiter.check(light(250))).toBe(true);
+    expect(limiter.check(light(50)), 'less than a call takes').toBe(false);
+    held.release();
+    (await heavy).release();
+  });
+
   it('may still try where nobody else would have the permit', async () => {
     const { clock, limiter, work } = await setup([100, 100, 100]);
     const held = await limiter.acquire();

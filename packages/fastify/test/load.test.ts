@@ -214,6 +214,33 @@ describe('load as a late event loop', () => {
     await Promise.all(answers);
   });
 
+  it('does not hold against the important what is in flight for others', async () => {
+    const loop = new FakeLoop();
+    const { app, clock } = await build({
+      load: { eventLoop: { loopTime: loop.read } },
+      tiers: { gold: { priority: 1 } },
+      tierOf: ({ headers }) => headers['x-tier'] as string | undefined,
+    });
+    const held: (() => void)[] = [];
+    app.get('/', () => 'ok');
+    app.get('/hold', () => new Promise<string>((resolve) => held.push(() => resolve('done'))));
+    await app.ready();
+    // Far more than twice what may be in flight, which is how far headroom goes.
+    const answers = Array.from({ length: 40 }, () => app.inject('/hold'));
+    for (let i = 0; i < 10; i++) await app.inject('/');
+    for (let i = 0; i < 4; i++) {
+      loop.active += 45;
+      clock.jumpTo(clock.now() + 45);
+      await clock.advance(0);
+    }
+    const status = async (headers: Record<string, string> = {}) =>
+      (await app.inject({ url: '/', headers })).statusCode;
+    expect(await status()).toBe(503);
+    expect(await status({ 'x-tier': 'gold' })).toBe(200);
+    for (const answer of held) answer();
+    await Promise.all(answers);
+  });
+
   it('is not watched if the option says so', async () => {
     const { app, clock } = await build({ load: { eventLoop: false } });
     app.get('/', () => 'ok');
