@@ -10,7 +10,7 @@ import { DrainRate } from './drain-rate.ts';
 import { Entry } from './entry.ts';
 import type { News } from './news.ts';
 import type { ResolvedQueueOptions } from './options.ts';
-import { RingBuffer } from './ring-buffer.ts';
+import type { PlainItems } from './plain-items.ts';
 import type { Sojourn } from './sojourn.ts';
 import type { Storage } from './storage.ts';
 
@@ -27,7 +27,7 @@ const ROUNDING = 1e-9;
  */
 export class Contents<T> {
   readonly #options: ResolvedQueueOptions<T>;
-  readonly #plain = new RingBuffer<T>();
+  readonly #plain: PlainItems<T>;
   readonly #storage: Storage<T>;
   readonly #sojourn: Sojourn<T> | undefined;
   readonly #news: News<T>;
@@ -36,17 +36,23 @@ export class Contents<T> {
   readonly #mostWeight: number;
   /** Whether even items of which nothing is known become entries. */
   readonly #mindsAll: boolean;
-  /** So many items of which nothing is known may wait without anybody having to leave or to be told. */
-  readonly #quietRoom: number;
   #entries = 0;
   #entriesWeight = 0;
-  taken = 0;
+  /** Taken but not from the ring, less those that went from the ring into the storage. */
+  #takenBesides = 0;
   dropped = 0;
 
   /** @param onLeft - called when one has left on its own account. */
-  constructor(options: ResolvedQueueOptions<T>, storage: Storage<T>, news: News<T>, onLeft: () => void) {
+  constructor(
+    options: ResolvedQueueOptions<T>,
+    plain: PlainItems<T>,
+    storage: Storage<T>,
+    news: News<T>,
+    onLeft: () => void,
+  ) {
     const { maxWeight, sojourn, clock } = options;
     this.#options = options;
+    this.#plain = plain;
     this.#storage = storage;
     this.#sojourn = sojourn;
     this.#news = news;
@@ -54,7 +60,6 @@ export class Contents<T> {
     this.#onLeft = onLeft;
     this.#mostWeight = maxWeight * (1 + ROUNDING);
     this.#mindsAll = sojourn !== undefined || storage.displacesEquals;
-    this.#quietRoom = this.#mindsAll ? 0 : Math.min(news.highWater - 1, Math.floor(maxWeight));
   }
 
   get size(): number {
@@ -65,11 +70,17 @@ export class Contents<T> {
     return this.#plain.length + this.#entriesWeight;
   }
 
-  /** Adds an item of which nothing is known, if that is all there is to do. */
-  addPlain(item: T): boolean {
-    if (this.#entries > 0 || this.#plain.length >= this.#quietRoom) return false;
-    this.#plain.push(item);
-    return true;
+  get taken(): number {
+    return this.#plain.shifted + this.#takenBesides;
+  }
+
+  /** Lets plain items come and go unheard, as far as nobody has to leave or to be told. */
+  openBand(): void {
+    if (this.#mindsAll || this.#entries > 0) return;
+    const { capacity, maxWeight, highWater, lowWater } = this.#options;
+    const room = Math.min(capacity, Math.floor(maxWeight));
+    if (this.#news.saturated) this.#plain.openBand(lowWater + 1, room);
+    else this.#plain.openBand(0, Math.min(highWater - 1, room));
   }
 
   /** Adds an item, for which others may have to leave; false if there is no room for it. */
@@ -92,14 +103,14 @@ export class Contents<T> {
 
   /** Removes and returns the next item, undefined if there is none. */
   take(): T | undefined {
-    return this.#plain.length > 0 ? this.#takePlain() : this.#serve(this.#next());
+    return this.#plain.length > 0 ? this.#plain.shiftUsed() : this.#serve(this.#next());
   }
 
   /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
   takeIf(wanted: (item: T) => boolean): T | undefined {
     if (this.#plain.length > 0) {
       const item = this.#plain.peek() as T;
-      return wanted(item) && this.#plain.peek() === item ? this.#takePlain() : undefined;
+      return wanted(item) && this.#plain.peek() === item ? this.#plain.shiftUsed() : undefined;
     }
     const next = this.#next();
     return next !== undefined && wanted(next.item) && next.queued ? this.#serve(next) : undefined;
@@ -111,7 +122,7 @@ export class Contents<T> {
 
   /** An item went from hand to hand, without waiting. */
   handedOver(): void {
-    this.taken++;
+    this.#takenBesides++;
   }
 
   /** Drops everything, each told `code`. */
@@ -154,11 +165,6 @@ export class Contents<T> {
     return ctx === NO_ADMISSION_OPTIONS && this.#entries === 0 && !this.#mindsAll;
   }
 
-  #takePlain(): T {
-    this.taken++;
-    return this.#plain.shift() as T;
-  }
-
   /** Who comes out next, when whoever is over or has waited too long is gone. */
   #next(): Entry<T> | undefined {
     if (this.#entries === 0) return undefined;
@@ -178,7 +184,7 @@ export class Contents<T> {
   #serve(entry: Entry<T> | undefined): T | undefined {
     if (entry === undefined) return undefined;
     this.#storage.serve(entry);
-    this.taken++;
+    this.#takenBesides++;
     this.#leave(entry);
     return entry.item;
   }
@@ -228,6 +234,7 @@ export class Contents<T> {
 
   #mindPlain(): void {
     for (let item = this.#plain.shift(); item !== undefined; item = this.#plain.shift()) {
+      this.#takenBesides--;
       this.#store(new Entry(item));
     }
   }
@@ -246,6 +253,7 @@ export class Contents<T> {
   }
 
   #store(entry: Entry<T>): void {
+    this.#plain.shutBand();
     this.#storage.add(entry);
     this.#entries++;
     this.#entriesWeight += entry.weight;

@@ -17,8 +17,6 @@ export class News<T> {
   #drops: Drop<T>[] = [];
   #telling = false;
   saturated = false;
-  /** Whether there may be something to tell, of a queue below its high water mark. */
-  isDue = false;
 
   /** @param highWater - items at which it is saturated; @param lowWater - items down to which it then stays so. */
   constructor(
@@ -38,16 +36,15 @@ export class News<T> {
   dropped(item: T, refusal: RejectedError): void {
     if (this.#onDrop === undefined) return;
     this.#drops.push({ item, refusal });
-    this.isDue = true;
   }
 
-  /** Tells all there is, and what comes of that. */
-  tell(queue: { readonly size: number }): void {
-    if (this.#telling) return;
+  /** Tells all there is, and what comes of that; false, and nothing told, if it is being told already. */
+  tell(queue: { readonly size: number }): boolean {
+    if (this.#telling) return false;
     this.#telling = true;
     while (this.#tellDrops() || this.#tellSaturation(queue.size));
     this.#telling = false;
-    this.isDue = this.saturated;
+    return true;
   }
 
   #tellDrops(): boolean {

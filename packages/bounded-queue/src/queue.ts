@@ -10,6 +10,7 @@ import {
 import { Contents } from './contents.ts';
 import { News } from './news.ts';
 import type { ResolvedQueueOptions } from './options.ts';
+import { PlainItems } from './plain-items.ts';
 import type { Storage } from './storage.ts';
 import { WaitList } from './wait-list.ts';
 
@@ -34,6 +35,7 @@ export interface QueueStats {
 
 /** What all queues have in common: everything but the order in which items come out and who makes room for whom. */
 export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
+  readonly #plain = new PlainItems<T>();
   readonly #options: ResolvedQueueOptions<T>;
   readonly #news: News<T>;
   readonly #contents: Contents<T>;
@@ -48,12 +50,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     this.#options = options;
     const { highWater, lowWater, onDrop, clock, name } = options;
     this.#news = new News(highWater, lowWater, onDrop);
-    this.#contents = new Contents(options, storage, this.#news, () => this.#settle());
-    this.#takers = new WaitList(clock, name, () => undefined);
+    this.#contents = new Contents(options, this.#plain, storage, this.#news, () => this.#settle());
+    this.#takers = new WaitList(clock, name, () => this.#settle());
     this.#producers = new WaitList(clock, name, () => {
       this.#refused++;
       this.#settle();
     });
+    this.#contents.openBand();
   }
 
   /** Items waiting now. O(1). */
@@ -70,17 +73,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * Adds `item` if there is room, or hands it to whoever waits for one. Never throws; false if it is refused: full,
    * closing, heavier than the queue, `undefined` (which cannot be told from an empty queue), or `ctx` is over.
    */
-  tryPush(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
-    if (this.#producers.length === 0) {
-      // Most say nothing of themselves, and find room: for them this is all there is to ask.
-      const isPlain = ctx === NO_ADMISSION_OPTIONS && item !== undefined && !this.#closing;
-      if (isPlain && this.#takers.length === 0 && this.#contents.addPlain(item)) return true;
-      const code = this.#admit(item, ctx);
-      this.#settle();
-      if (code === undefined) return true;
-    }
-    this.#refused++;
-    return false;
+  tryPush(item: T, ctx?: AdmissionOptions): boolean {
+    const plain = this.#plain;
+    const isPlain = (ctx === undefined || ctx === NO_ADMISSION_OPTIONS) && item !== undefined;
+    // Most say nothing of themselves, and find room: for them this is all there is to ask.
+    if (!isPlain || !plain.pushIsUnheard) return this.#tryPushHeard(item, ctx);
+    plain.pushFree(item);
+    return true;
   }
 
   /**
@@ -103,6 +102,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (code === undefined) return;
     const over = refusalAtEntry(ctx, clock, name);
     if (over === undefined && code === 'QUEUE_FULL' && this.#producers.length < maxWaitingProducers) {
+      this.#plain.shutBand();
       const accepted = this.#producers.wait(item, ctx);
       // Whoever was told of this may have made room already.
       this.#settle();
@@ -114,18 +114,14 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
   tryTake(): T | undefined {
-    const item = this.#contents.take();
-    if (!this.#mustSettle) return item;
-    this.#settle();
-    // All that was left was over, and others have come in for it.
-    return item === undefined && this.size > 0 ? this.tryTake() : item;
+    const plain = this.#plain;
+    return plain.shiftIsUnheard ? plain.shiftUsed() : this.#tryTakeHeard();
   }
 
   /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
   tryTakeIf(wanted: (item: T) => boolean): T | undefined {
     const { dropped } = this.#contents;
     const item = this.#contents.takeIf(wanted);
-    if (!this.#mustSettle) return item;
     this.#settle();
     return item === undefined && this.#contents.dropped > dropped ? this.tryTakeIf(wanted) : item;
   }
@@ -133,7 +129,6 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   /** The next item, which stays where it is; undefined if there is none. */
   peek(): T | undefined {
     const item = this.#contents.peek();
-    if (!this.#mustSettle) return item;
     this.#settle();
     return item === undefined && this.size > 0 ? this.peek() : item;
   }
@@ -152,6 +147,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (item !== undefined) return item;
     if (this.#closing) throw new RejectedError('SHUTTING_DOWN', name);
     if (this.#takers.length >= maxWaitingTakers) throw new RejectedError('QUEUE_FULL', name);
+    this.#plain.shutBand();
     return this.#takers.wait(undefined, ctx);
   }
 
@@ -220,6 +216,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
     if (!this.#closing) {
       this.#closing = true;
+      this.#plain.shutBand();
       this.#takers.rejectAll('SHUTTING_DOWN');
       this.#refused += this.#producers.length;
       this.#producers.rejectAll('SHUTTING_DOWN');
@@ -247,6 +244,23 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   /** Drops everything that is as unimportant as anything in it. Returns how many there were. */
   protected dropLowest(): number {
     return this.#dropped(() => this.#contents.dropLowest());
+  }
+
+  #tryPushHeard(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+    if (this.#producers.length === 0) {
+      const code = this.#admit(item, ctx);
+      this.#settle();
+      if (code === undefined) return true;
+    }
+    this.#refused++;
+    return false;
+  }
+
+  #tryTakeHeard(): T | undefined {
+    const item = this.#contents.take();
+    this.#settle();
+    // All that was left was over, and others have come in for it.
+    return item === undefined && this.size > 0 ? this.tryTake() : item;
   }
 
   /** How many `drop` drops. */
@@ -281,15 +295,14 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     return true;
   }
 
-  get #mustSettle(): boolean {
-    return this.#closing || this.#producers.length > 0 || this.#news.isDue;
-  }
-
   /** What comes of a change: others come in, the end is reached, and whoever is to hear of it does. */
   #settle(): void {
     if (this.#producers.length > 0) this.#admitProducers();
     if (this.#closing && this.size === 0) this.#emptied?.();
-    this.#news.tell(this);
+    this.#plain.shutBand();
+    const allTold = this.#news.tell(this);
+    const isQuiet = !this.#closing && this.#takers.length === 0 && this.#producers.length === 0;
+    if (allTold && isQuiet) this.#contents.openBand();
   }
 
   /** Whoever waited longest comes first; a heavy one is not overtaken by lighter ones. */
