@@ -36,6 +36,8 @@ export class Contents<T> {
   readonly #mostWeight: number;
   /** Whether even items of which nothing is known become entries. */
   readonly #mindsAll: boolean;
+  /** So many items may wait if nothing is known of any. */
+  readonly #plainRoom: number;
   #entries = 0;
   #entriesWeight = 0;
   /** Taken but not from the ring, less those that went from the ring into the storage. */
@@ -50,7 +52,7 @@ export class Contents<T> {
     news: News<T>,
     onLeft: () => void,
   ) {
-    const { maxWeight, sojourn, clock } = options;
+    const { capacity, maxWeight, sojourn, clock } = options;
     this.#options = options;
     this.#plain = plain;
     this.#storage = storage;
@@ -60,6 +62,7 @@ export class Contents<T> {
     this.#onLeft = onLeft;
     this.#mostWeight = maxWeight * (1 + ROUNDING);
     this.#mindsAll = sojourn !== undefined || storage.displacesEquals;
+    this.#plainRoom = Math.min(capacity, Math.floor(maxWeight));
   }
 
   get size(): number {
@@ -77,10 +80,9 @@ export class Contents<T> {
   /** Lets plain items come and go unheard, as far as nobody has to leave or to be told. */
   openBand(): void {
     if (this.#mindsAll || this.#entries > 0) return;
-    const { capacity, maxWeight, highWater, lowWater } = this.#options;
-    const room = Math.min(capacity, Math.floor(maxWeight));
-    if (this.#news.saturated) this.#plain.openBand(lowWater + 1, room);
-    else this.#plain.openBand(0, Math.min(highWater - 1, room));
+    const { highWater, lowWater, saturated } = this.#news;
+    if (saturated) this.#plain.openBand(lowWater + 1, this.#plainRoom);
+    else this.#plain.openBand(0, Math.min(highWater - 1, this.#plainRoom));
   }
 
   /** Adds an item, for which others may have to leave; false if there is no room for it. */

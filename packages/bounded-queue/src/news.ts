@@ -11,7 +11,7 @@ interface Drop<T> {
  */
 export class News<T> {
   readonly highWater: number;
-  readonly #lowWater: number;
+  readonly lowWater: number;
   readonly #onDrop: ((item: T, refusal: RejectedError) => void) | undefined;
   readonly #listeners = new Listeners<boolean>();
   #drops: Drop<T>[] = [];
@@ -25,7 +25,7 @@ export class News<T> {
     onDrop: ((item: T, refusal: RejectedError) => void) | undefined,
   ) {
     this.highWater = highWater;
-    this.#lowWater = lowWater;
+    this.lowWater = lowWater;
     this.#onDrop = onDrop;
   }
 
@@ -56,7 +56,7 @@ export class News<T> {
   }
 
   #tellSaturation(size: number): boolean {
-    const changed = this.saturated ? size <= this.#lowWater : size >= this.highWater;
+    const changed = this.saturated ? size <= this.lowWater : size >= this.highWater;
     if (!changed) return false;
     this.saturated = !this.saturated;
     this.#listeners.emit(this.saturated);

@@ -249,6 +249,80 @@ describe('those who wait', () => {
   });
 });
 
+describe('plain items, while something else is going on', () => {
+  it('do not overtake a producer that is about to wait', async () => {
+    const { settings } = setup({ capacity: 10, maxWeight: 4, maxWaitingProducers: 1 });
+    const queue = new BoundedQueue<string>(settings);
+    queue.tryPush('a');
+    queue.tryPush('b');
+    const overtaken: boolean[] = [];
+    const onDone = (): (() => void) => {
+      overtaken.push(queue.tryPush('light'));
+      return () => undefined;
+    };
+    const heavy = queue.push('heavy', { cost: 3, onDone });
+    expect(overtaken).toEqual([false]);
+    queue.tryTake();
+    await heavy;
+    expect([queue.tryTake(), queue.tryTake(), queue.tryTake()]).toEqual(['b', 'heavy', undefined]);
+  });
+
+  it('come after one that is just coming in with a context', () => {
+    const { settings } = setup({ capacity: 5 });
+    const queue = new BoundedQueue<string>(settings);
+    const onDone = (): (() => void) => {
+      queue.tryPush('second');
+      return () => undefined;
+    };
+    queue.tryPush('first', { onDone });
+    expect([queue.tryTake(), queue.tryTake()]).toEqual(['first', 'second']);
+  });
+
+  it('that a listener brings count as what fills the queue: its rate is measured from then on', async () => {
+    const { settings, clock } = setup({ capacity: 10 });
+    const queue = new BoundedQueue<string>(settings);
+    queue.onSaturation((full) => {
+      while (!full && queue.tryPush('again'));
+    });
+    while (queue.tryPush('first'));
+    for (let i = 0; i < 5; i++) {
+      clock.advanceSync(10);
+      queue.tryTake();
+    }
+    expect(queue.size).toBe(10);
+    clock.advanceSync(100);
+    queue.tryTake();
+    queue.tryPush('last');
+    await expect(queue.push('refused')).rejects.toMatchObject({ retryAfterMs: 1000 });
+  });
+
+  it('that a listener brings after it emptied the queue itself count the same', async () => {
+    const { settings, clock } = setup({ capacity: 10 });
+    const queue = new BoundedQueue<string>(settings);
+    let told = 0;
+    queue.onSaturation((full) => {
+      told++;
+      while (told === 1 && queue.size > 5) queue.tryTake();
+      if (full) return;
+      clock.advanceSync(1000);
+      while (queue.tryPush('again'));
+    });
+    while (queue.size < 10 && told === 0) queue.tryPush('first');
+    expect([told, queue.size]).toEqual([3, 10]);
+    clock.advanceSync(100);
+    queue.tryTake();
+    queue.tryPush('last');
+    await expect(queue.push('refused')).rejects.toMatchObject({ retryAfterMs: 1000 });
+  });
+
+  it('are bounded by weight, of which each has one', () => {
+    const queue = new BoundedQueue<string>({ capacity: 10, maxWeight: 3.5 });
+    expect(['a', 'b', 'c', 'd'].map((item) => queue.tryPush(item))).toEqual([true, true, true, false]);
+    queue.tryTake();
+    expect([queue.tryPush('d'), queue.tryPush('e')]).toEqual([true, false]);
+  });
+});
+
 describe('those who wait, beside somebody who is told', () => {
   it('are given the next wanted item when the one before was over', async () => {
     const { settings, clock } = setup({ maxWaitingProducers: 1 });
