@@ -16,6 +16,8 @@ export class KeyHash {
   high = 0;
   readonly #seed0: number;
   readonly #seed1: number;
+  /** The key of the latest result: who takes tokens often asks next what is left. */
+  #latest: string | undefined;
 
   constructor(seed0: number, seed1: number) {
     this.#seed0 = seed0 | 0;
@@ -24,8 +26,10 @@ export class KeyHash {
 
   /** Hashes `key`: the result is in `low` and `high`. */
   hash(key: string): void {
+    if (key === this.#latest) return;
     // What is no string, as a header that was missing or came twice, must not throw in the middle of a request.
     let text = typeof key === 'string' ? key : String(key);
+    this.#latest = text;
     const { length } = text;
     if (length > MAX_HASHED_CHARS) {
       text = text.slice(0, MAX_HASHED_CHARS / 2) + text.slice(length - MAX_HASHED_CHARS / 2);
