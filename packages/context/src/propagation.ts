@@ -16,6 +16,8 @@ export type HeaderSource =
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const MAX_TIMEOUT_MS = 9_999_999_999;
+const MAX_TIMEOUT_DIGITS = 10;
+const CODE_OF_0 = 48;
 const MAX_GRPC_DIGITS = 99_999_999;
 const MAX_PRIORITY = 999_999;
 const MAX_ATTEMPT = 999;
@@ -30,7 +32,15 @@ const GRPC_UNITS_MS: Readonly<Record<string, number>> = {
 
 /** The milliseconds that `x-request-timeout-ms` says: 1 to 10 digits and nothing else; undefined for anything else. */
 export function parseTimeoutMs(value: string): number | undefined {
-  return /^\d{1,10}$/.test(value) ? Number(value) : undefined;
+  if (value === '' || value.length > MAX_TIMEOUT_DIGITS) return undefined;
+  // By hand, as every request is asked: to begin a regular expression costs twice as much as this.
+  let ms = 0;
+  for (let i = 0; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - CODE_OF_0;
+    if (digit < 0 || digit > 9) return undefined;
+    ms = ms * 10 + digit;
+  }
+  return ms;
 }
 
 /** The milliseconds that `grpc-timeout` says: 1 to 8 digits and one of H, M, S, m, u, n; undefined for anything else. */
