@@ -206,9 +206,10 @@ export class Edge {
     return true;
   }
 
-  #admit({ request, reply, settings, deadline, priority, key }: Arrival, done: Done): void {
+  #admit(arrival: Arrival, done: Done): void {
+    const { request, reply, settings } = arrival;
     (request as Admitted)[routeSettings] = settings;
-    request.backpressure = this.#requests.begin(reply.raw, { deadline, priority, key });
+    request.backpressure = this.#requests.begin(reply.raw, arrival);
     done();
   }
 

@@ -30,9 +30,9 @@ export class Requests implements RequestCounts {
   /** The context of a request that was admitted; it is cancelled when the client leaves and ends with the response. */
   begin(
     response: ServerResponse,
-    options: Pick<RequestContextOptions, 'deadline' | 'priority' | 'key'>,
+    { deadline, priority, key }: Pick<RequestContextOptions, 'deadline' | 'priority' | 'key'>,
   ): RequestContext {
-    const context = new RequestContext({ ...options, clock: this.#clock });
+    const context = new RequestContext({ deadline, priority, key, clock: this.#clock });
     this.#admitted++;
     this.#active++;
     // Of the response, not of the request: that one closes as soon as its body has been read.
