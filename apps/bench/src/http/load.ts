@@ -24,7 +24,7 @@ const requests = Array.from(
   { length: USERS },
   (_, user) =>
     `POST /api/orders HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: keep-alive\r\ncontent-type: application/json\r\n` +
-    `x-user-id: user-${user}\r\nx-request-timeout-ms: 500\r\nx-tier: ${TIERS[user % TIERS.length]}\r\n` +
+    `x-user-id: user-${user}\r\nx-request-timeout-ms: 5000\r\nx-tier: ${TIERS[user % TIERS.length]}\r\n` +
     `content-length: ${BODY.length}\r\n\r\n${BODY}`,
 );
 let next = 0;
