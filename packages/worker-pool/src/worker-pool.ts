@@ -4,9 +4,11 @@ import {
   NO_ADMISSION_OPTIONS,
   type Policy,
   RejectedError,
+  refusalAtEntry,
   type Unsubscribe,
 } from '@bp/core';
 import { Consumption } from './consumption.ts';
+import { Job } from './job.ts';
 import { type ResolvedWorkerPoolOptions, resolveOptions, type WorkerPoolOptions } from './options.ts';
 import { Tally } from './tally.ts';
 import { Unfinished } from './unfinished.ts';
@@ -49,7 +51,8 @@ export class WorkerPool implements Policy, AsyncDisposable {
   readonly #tally = new Tally();
   #abort: AbortController | undefined;
   #gaveUp = false;
-  #refusedByTry = 0;
+  /** Refused jobs that the limiter does not count, less those that it counts too many. */
+  #uncounted = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: WorkerPoolOptions) {
@@ -94,26 +97,10 @@ export class WorkerPool implements Policy, AsyncDisposable {
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const entry = this.#unfinished.add(reject);
-      const tally = this.#tally;
-      let began = false;
-      const run = (given: never): T | PromiseLike<T> => {
-        began = true;
-        tally.started++;
-        return job(given);
-      };
-      this.#limiter.execute(run, ctx as never).then(
-        (result) => {
-          this.#unfinished.remove(entry);
-          tally.completed++;
-          resolve(result);
-        },
-        (error: unknown) => {
-          this.#unfinished.remove(entry);
-          if (began) tally.failed++;
-          reject(error);
-        },
-      );
+      const accepted = new Job(job, ctx, resolve, reject, this.#unfinished);
+      const permit = this.#limiter.tryAcquire(ctx);
+      if (permit !== undefined) accepted.run(permit, this.#tally);
+      else this.#runInTurn(accepted);
     });
   }
 
@@ -128,7 +115,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> | undefined {
     if (this.#limiter.check(ctx)) return this.submit(job, ctx as never);
-    this.#refusedByTry++;
+    this.#uncounted++;
     return undefined;
   }
 
@@ -210,7 +197,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
       started,
       completed,
       failed,
-      refused: refused + this.#refusedByTry,
+      refused: refused + this.#uncounted,
       serviceMs,
       waitMs,
     };
@@ -236,6 +223,26 @@ export class WorkerPool implements Policy, AsyncDisposable {
     this.#abort?.abort(this.#shutDown());
     this.#unfinished.rejectAll(() => this.#shutDown());
     for (const consumption of this.#consumptions) consumption.abandon(this.#shutDown());
+  }
+
+  /** The reaction runs in the async context of the caller, whoever hands the permit on. */
+  #runInTurn<T>(job: Job<T>): void {
+    // The limiter has counted as refused what may only have to wait; if that is refused too, it counts it again.
+    this.#uncounted--;
+    this.#limiter.acquire(job.ctx).then(
+      (permit) => {
+        // It may have been cancelled since it was given the permit.
+        const over = refusalAtEntry(job.ctx, this.#options.clock, this.#options.name);
+        if (over === undefined) {
+          job.run(permit, this.#tally);
+          return;
+        }
+        this.#uncounted++;
+        permit.release();
+        job.fail(over);
+      },
+      (refusal: unknown) => job.fail(refusal),
+    );
   }
 
   #shutDown(): RejectedError {

@@ -158,6 +158,58 @@ describe('WorkerPool', () => {
     expect(ended.map((ref) => ref.deref())).toEqual([undefined, undefined, undefined]);
   });
 
+  it('counts as refused whom it refused, once, and nobody who only had to wait', async () => {
+    const { clock, pool, submit } = setup({ workers: 1, maxQueue: 1 });
+    void submit('runs', 10);
+    void submit('waits', 10);
+    expect(pool.stats()).toMatchObject({ queued: 1, refused: 0 });
+    void submit('is one too many', 10);
+    expect(pool.stats().refused, 'at arrival').toBe(1);
+    void submit('makes it leave', 10, { priority: 1 });
+    expect(pool.stats().refused, 'while it waited').toBe(2);
+    await expect(pool.submit(() => {}, { cost: 2 })).rejects.toThrow(RangeError);
+    await clock.advance(20);
+    expect(pool.stats()).toMatchObject({ started: 2, completed: 2, failed: 0, refused: 2 });
+  });
+
+  it('starts no job that was cancelled after it was handed a worker, and gives that to the next', async () => {
+    const { pool } = setup({ workers: 1, autoStart: false });
+    const controller = new AbortController();
+    let ran = false;
+    const cancelled = pool.submit(
+      () => {
+        ran = true;
+      },
+      { signal: controller.signal },
+    );
+    const next = pool.submit(() => 'next');
+    pool.start();
+    controller.abort();
+    await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(next).resolves.toBe('next');
+    expect(ran).toBe(false);
+    expect(pool.stats()).toMatchObject({ running: 0, started: 1, completed: 1, failed: 0, refused: 1 });
+  });
+
+  it('has its worker back when the caller hears of the end, whether the job waited, threw or neither', async () => {
+    const { pool } = setup({ workers: 1 });
+    const failure = new Error('own');
+    const running: number[] = [];
+    const note = (): void => void running.push(pool.stats().running);
+    const started = pool.submit(async () => 1).then(note);
+    await started;
+    const throwing = pool
+      .submit(() => {
+        throw failure;
+      })
+      .catch(note);
+    await throwing;
+    const ahead = pool.submit(async () => 1);
+    const waited = pool.submit(() => Promise.reject(failure)).catch(note);
+    await Promise.all([ahead, waited]);
+    expect(running).toEqual([0, 0, 0]);
+  });
+
   it('follows the budget it was given', async () => {
     const clock = new VirtualClock();
     const pool = new WorkerPool({ workers: 10, clock, loopBudget: new LoopBudget(clock, 10) });
