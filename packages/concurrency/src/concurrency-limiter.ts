@@ -114,12 +114,16 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     fn: (ctx: never) => T | PromiseLike<T>,
     ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
   ): Promise<T> {
-    const { cost = 1 } = ctx;
     // A call that says nothing of itself, and has a permit, need not be asked for more.
-    const refusal =
-      ctx === NO_ADMISSION_OPTIONS && !this.#closing ? undefined : this.#refusalAtDoor(cost, ctx);
+    if (ctx === NO_ADMISSION_OPTIONS && this.#canStart(1)) {
+      return this.#calls.run(fn, ctx, 1, this.#permits.begin(1));
+    }
+    const { cost = 1 } = ctx;
+    const refusal = this.#refusalAtDoor(cost, ctx);
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (this.#canStart(cost)) return this.#calls.run(fn, ctx, cost, this.#permits.begin(cost));
+    if (ctx !== NO_ADMISSION_OPTIONS && this.#canStart(cost)) {
+      return this.#calls.run(fn, ctx, cost, this.#permits.begin(cost));
+    }
     return this.#calls.runInTurn(fn, ctx, cost);
   }
 

@@ -1,5 +1,5 @@
 import { FairQueue, PriorityQueue } from '@bp/bounded-queue';
-import type { AdmissionOptions, RejectedError, RejectionCode } from '@bp/core';
+import type { AdmissionOptions, LoopBudget, RejectedError, RejectionCode } from '@bp/core';
 import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import type { Permits } from './permits.ts';
 import type { Refusals } from './refusals.ts';
@@ -15,6 +15,7 @@ export class Line {
   readonly #options: ResolvedConcurrencyLimiterOptions;
   readonly #permits: Permits;
   readonly #refusals: Refusals;
+  readonly #loopBudget: LoopBudget;
   readonly #onMoved: () => void;
   #waited = 0;
   #handingOn = false;
@@ -30,6 +31,7 @@ export class Line {
     this.#options = options;
     this.#permits = permits;
     this.#refusals = refusals;
+    this.#loopBudget = options.loopBudget;
     this.#onMoved = onMoved;
     const { maxQueue: capacity, fair, sojourn, name, clock } = options;
     if (capacity === 0) return;
@@ -74,14 +76,16 @@ export class Line {
 
   /** Takes back a permit, for whoever is next. @param startedAt - when it was given out, `NaN` if that was not timed. */
   end(cost: number, startedAt: number): void {
-    const waiting = this.size > 0;
     this.#permits.end(cost);
-    if (waiting || !Number.isNaN(startedAt)) {
-      const now = this.#options.loopBudget.look();
-      if (!Number.isNaN(startedAt)) this.#permits.pace.ended(now - startedAt);
-      if (waiting) this.#startNext(now);
-    }
+    if (this.size > 0 || !Number.isNaN(startedAt)) this.#handOver(startedAt);
     this.#onMoved();
+  }
+
+  /** Apart from {@link Line.end}, which stays small for all the calls that nobody waits behind. */
+  #handOver(startedAt: number): void {
+    const now = this.#loopBudget.look();
+    if (!Number.isNaN(startedAt)) this.#permits.pace.ended(now - startedAt);
+    this.#startNext(now);
   }
 
   setLimit(limit: number): void {
@@ -139,8 +143,8 @@ export class Line {
 
   /** Hands a permit to whoever is first in line, if there is one for it and the turn of the loop has time left. */
   #startNext(now: number): void {
-    if (this.#handingOn || this.size === 0 || this.#permits.active >= this.#permits.limit) return;
-    if (!this.#options.loopBudget.allows(now)) {
+    if (this.#permits.allOut || this.#handingOn || this.size === 0) return;
+    if (!this.#loopBudget.allows(now)) {
       this.#resumeNextTurn();
       return;
     }
@@ -171,26 +175,26 @@ export class Line {
    * that costs is part of what the loop's budget is asked for.
    */
   #handOnSoon(): void {
-    if (this.#handingOn || this.size === 0 || this.#permits.active >= this.#permits.limit) return;
+    if (this.#permits.allOut || this.#handingOn || this.size === 0) return;
     this.#handingOn = true;
     queueMicrotask(this.#handOn);
   }
 
   readonly #handOn = (): void => {
     this.#handingOn = false;
-    this.#startNext(this.#options.loopBudget.look());
+    this.#startNext(this.#loopBudget.look());
     this.#onMoved();
   };
 
   #resumeNextTurn(): void {
     if (this.#resuming) return;
     this.#resuming = true;
-    this.#options.loopBudget.whenNextTurn(this.#resume);
+    this.#loopBudget.whenNextTurn(this.#resume);
   }
 
   readonly #resume = (): void => {
     this.#resuming = false;
-    this.#startNext(this.#options.loopBudget.look());
+    this.#startNext(this.#loopBudget.look());
     this.#onMoved();
   };
 

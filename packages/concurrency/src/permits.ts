@@ -35,6 +35,10 @@ export class Permits {
     return this.#running === 0;
   }
 
+  get allOut(): boolean {
+    return this.active >= this.limit;
+  }
+
   /** Whether there are enough for a call of this weight. */
   hasFree(cost: number): boolean {
     return cost > 0 && this.active + cost <= this.limit;
