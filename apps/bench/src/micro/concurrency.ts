@@ -27,6 +27,22 @@ const limit = pLimit(LIMIT);
 const pQueue = new PQueue({ concurrency: LIMIT });
 const fast = fastq.promise(work, LIMIT);
 
+/** What any limiter must do at least: count the call in, and out again before its caller goes on. */
+let running = 0;
+const countOut = <T>(result: T): T => {
+  running--;
+  return result;
+};
+const countOutAndThrow = (error: unknown): never => {
+  running--;
+  throw error;
+};
+const byHand = (): Promise<number> => {
+  if (running === LIMIT) throw new RangeError('too many');
+  running++;
+  return work().then(countOut, countOutAndThrow);
+};
+
 const all = (start: () => Promise<unknown>): Promise<unknown> =>
   Promise.all(Array.from({ length: TASKS }, start));
 
@@ -50,6 +66,7 @@ const uncontended = await compare({
   baseline: 'bare await',
   contenders: {
     'bare await': () => work(),
+    'a counter by hand': byHand,
     '@bp ConcurrencyLimiter.execute': () => limiter.execute(work),
     '@bp WorkerPool.submit': () => pool.submit(work),
     'async-sema': withSema,
