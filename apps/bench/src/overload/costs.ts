@@ -26,3 +26,8 @@ export function permittedShare({ serveMs, refuseMs }: Costs, capacity: number, l
   const served = (1000 - load * capacity * refuseMs) / (serveMs - refuseMs);
   return Math.max(0, Math.min(1, load, served / capacity));
 }
+
+/** Milliseconds of CPU that a server which refuses everybody spends on each. */
+export function refusalMs({ used, refused }: Point): number {
+  return used.cpuMs / Math.max(1, refused);
+}

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { measureCapacity } from './capacity.ts';
+import { refusalMs } from './costs.ts';
 import { measurePoint, type Point } from './point.ts';
 import { measureRecovery, type Recovery } from './recovery.ts';
 import { writeReport } from './report.ts';
@@ -22,6 +23,8 @@ const workloads = values.workloads.split(',') as Workload[];
 const loads = values.loads.split(',').map(Number);
 const TUNING_LOAD = 10;
 const TUNING_SECONDS = 3;
+const COSTS_LOAD = 10;
+const COSTS_SECONDS = 4;
 
 const ours: Candidate = { name: '@bp', kind: 'ours' };
 const underPressure = (sampleInterval: number, maxDelay: number): Candidate => ({
@@ -53,6 +56,7 @@ async function bestTuning(workload: Workload): Promise<Candidate> {
 
 const points: Point[] = [];
 const recoveries: Record<string, Recovery> = {};
+const leastRefusals: Record<string, number> = {};
 for (const workload of workloads) {
   console.log(workload);
   const tuned = await bestTuning(workload);
@@ -77,9 +81,12 @@ for (const workload of workloads) {
       );
     }
   }
+  const capacity = await measureCapacity(bare);
+  const constant = await startOne({ name: 'a constant', kind: 'constant' });
+  leastRefusals[workload] = refusalMs(await measurePoint(constant, capacity, COSTS_LOAD, COSTS_SECONDS));
   console.log(`  ${values.overload} s at ten times the capacity, and after`);
-  recoveries[workload] = await measureRecovery(own, await measureCapacity(bare), Number(values.overload));
+  recoveries[workload] = await measureRecovery(own, capacity, Number(values.overload));
 }
 
-console.log(`\n${await writeReport(points, ours.name, recoveries, values.out)}`);
+console.log(`\n${await writeReport({ points, ours: ours.name, recoveries, leastRefusals }, values.out)}`);
 console.log(`written to ${values.out}/overload.{md,json,svg,png}`);

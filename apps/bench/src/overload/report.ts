@@ -6,24 +6,41 @@ import type { Recovery } from './recovery.ts';
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-/** The file of a Markdown report, its picture and its numbers. */
-export async function writeReport(
-  points: readonly Point[],
-  ours: string,
-  recoveries: Readonly<Record<string, Recovery>>,
-  folder: string,
-): Promise<string> {
+/** All that was measured. */
+export interface Results {
+  readonly points: readonly Point[];
+  /** The server whose costs and recovery are told. */
+  readonly ours: string;
+  /** By workload. */
+  readonly recoveries: Readonly<Record<string, Recovery>>;
+  /** By workload: milliseconds of CPU of the cheapest refusal there can be. */
+  readonly leastRefusals: Readonly<Record<string, number>>;
+}
+
+/** Writes a Markdown report, its picture and its numbers. Returns the report. */
+export async function writeReport(results: Results, folder: string): Promise<string> {
+  const { points, ours, recoveries, leastRefusals } = results;
   const workloads = [...new Set(points.map(({ workload }) => workload))];
   const sections = workloads.map((workload) => {
     const own = points.filter((point) => point.workload === workload);
-    const parts = [`## ${workload}`, table(own), costs(own.filter(({ server }) => server === ours))];
+    const parts = [
+      `## ${workload}`,
+      table(own),
+      costs(
+        own.filter(({ server }) => server === ours),
+        leastRefusals[workload],
+      ),
+    ];
     const recovery = recoveries[workload];
     if (recovery !== undefined) parts.push(recovered(recovery));
     return parts.join('\n\n');
   });
   const text = `${sections.join('\n\n')}\n`;
   await mkdir(folder, { recursive: true });
-  await writeFile(`${folder}/overload.json`, `${JSON.stringify({ points, recoveries }, null, 1)}\n`);
+  await writeFile(
+    `${folder}/overload.json`,
+    `${JSON.stringify({ points, recoveries, leastRefusals }, null, 1)}\n`,
+  );
   await writeFile(`${folder}/overload.md`, text);
   await drawGoodput(points, folder);
   return text;
@@ -51,7 +68,7 @@ function table(points: readonly Point[]): string {
   ].join('\n');
 }
 
-function costs(points: readonly Point[]): string {
+function costs(points: readonly Point[], leastMs = 0): string {
   const own = costsOf(points);
   const permitted = points
     .filter(({ load }) => load >= 1)
@@ -66,7 +83,7 @@ function costs(points: readonly Point[]): string {
   const memory = points.map(({ load, used }) => `${load}x ${Math.round(used.memory / 1e6)}`);
   const busy = points.map(({ load, report }) => `${load}x ${percent(report.generatorBusy)}`);
   return [
-    `- A refusal costs the server ${(own.refuseMs * 1000).toFixed(0)} us of CPU, serving ${(own.serveMs * 1000).toFixed(0)} us. What that permits: ${permitted.join('; ')}.`,
+    `- A refusal costs the server ${(own.refuseMs * 1000).toFixed(0)} us of CPU, serving ${(own.serveMs * 1000).toFixed(0)} us; a socket server that reads nothing and writes one constant answer spends ${(leastMs * 1000).toFixed(0)} us. What the first two permit: ${permitted.join('; ')}.`,
     `- The most important 5 % of requests, answered in time: ${gold.join(', ')}.`,
     `- Resident MB at the end: ${memory.join(', ')}.`,
     `- Busy is the load generator, whose own delay counts as latency: ${busy.join(', ')}.`,
