@@ -23,6 +23,7 @@ const workloads = values.workloads.split(',') as Workload[];
 const loads = values.loads.split(',').map(Number);
 const TUNING_LOAD = 10;
 const TUNING_SECONDS = 3;
+const TUNING_WARM_UP_SECONDS = 4;
 const COSTS_LOAD = 10;
 const COSTS_SECONDS = 4;
 
@@ -36,17 +37,20 @@ const tunings = [10, 50, 200].flatMap((interval) =>
   [20, 50, 150].map((delay) => underPressure(interval, delay)),
 );
 
-async function start(candidate: Candidate, workload: Workload): Promise<RunningServer> {
+async function start(
+  candidate: Candidate,
+  workload: Workload,
+  warmUpSeconds?: number,
+): Promise<RunningServer> {
   const server = await RunningServer.start(candidate, workload);
-  await warmUp(server);
+  await warmUp(server, warmUpSeconds);
   return server;
 }
 
 async function bestTuning(workload: Workload): Promise<Candidate> {
   let best: { candidate: Candidate; goodput: number } | undefined;
   for (const candidate of tunings) {
-    // Not warmed up: tunings differ by far more than that.
-    using server = await RunningServer.start(candidate, workload);
+    using server = await start(candidate, workload, TUNING_WARM_UP_SECONDS);
     const { goodput } = await measurePoint(server, USUAL_CAPACITY, TUNING_LOAD, TUNING_SECONDS);
     console.log(`  tuning ${candidate.args?.join(' ')}: ${goodput.toFixed(0)}/s at ${TUNING_LOAD}x`);
     if (best === undefined || goodput > best.goodput) best = { candidate, goodput };
