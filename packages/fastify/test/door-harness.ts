@@ -14,6 +14,7 @@ export async function serve(
   options: BackpressureOptions['load'] = {},
   clock: Clock = systemClock,
   rateLimit?: BackpressureOptions['rateLimit'],
+  prepare: (app: FastifyInstance) => void = () => {},
 ) {
   const source = new FakeSource();
   const app = Fastify();
@@ -36,6 +37,7 @@ export async function serve(
     await new Promise((resolve) => setTimeout(resolve, Number((query as { ms: string }).ms)));
     return 'slow';
   });
+  prepare(app);
   await app.listen({ port: 0, host: '127.0.0.1' });
   return { app, source };
 }

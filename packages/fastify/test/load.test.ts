@@ -214,6 +214,23 @@ describe('load as a late event loop', () => {
     await Promise.all(answers);
   });
 
+  it('treats all alike without headroom', async () => {
+    const source = new FakeSource();
+    const { app } = await build({
+      load: { sources: [source], eventLoop: false, headroom: 0 },
+      tiers: { gold: { priority: 1 } },
+      tierOf: ({ headers }) => headers['x-tier'] as string | undefined,
+    });
+    app.get('/', () => 'ok');
+    const status = async (tier: string) =>
+      (await app.inject({ url: '/', headers: { 'x-tier': tier } })).statusCode;
+    for (let i = 0; i < 20; i++) await status('gold');
+    source.waitMs = 60;
+    expect([await status('gold'), await status('none')]).toEqual([200, 200]);
+    source.waitMs = 100;
+    expect([await status('gold'), await status('none')]).toEqual([503, 503]);
+  });
+
   it('does not hold against the important what is in flight for others', async () => {
     const loop = new FakeLoop();
     const { app, clock } = await build({

@@ -24,17 +24,15 @@ export interface Inside {
 
 /** Refuses at the door whoever would come too late or be one too many inside, on routes whose URL is all there is to know of them. */
 export class Doorkeeper implements Keeper {
-  readonly maxUnreadBodyBytes: number;
   readonly #options: ResolvedBackpressureOptions;
   readonly #clock: Clock;
   readonly #inside: Inside;
-  readonly #routes = new Map<string, RouteSettings>();
+  readonly #routes = new Map<string, RouteSettings | undefined>();
   #server: Server | undefined;
   #refused = 0;
   #lastRefusal = Number.NEGATIVE_INFINITY;
 
   constructor(options: ResolvedBackpressureOptions, inside: Inside) {
-    this.maxUnreadBodyBytes = options.maxUnreadBodyBytes;
     this.#options = options;
     this.#clock = options.clock;
     this.#inside = inside;
@@ -43,17 +41,6 @@ export class Doorkeeper implements Keeper {
   /** Speaks for `server` from now on. */
   start(server: Server): void {
     this.#server = server;
-  }
-
-  get maxUnseenMs(): number {
-    const { headersTimeout = 0, requestTimeout = 0 } = this.#server ?? {};
-    return (
-      Math.min(headersTimeout || Number.POSITIVE_INFINITY, requestTimeout || Number.POSITIVE_INFINITY) / 2
-    );
-  }
-
-  now(): number {
-    return this.#clock.now();
   }
 
   /** Requests refused so far. */
@@ -69,8 +56,17 @@ export class Doorkeeper implements Keeper {
 
   /** A route with parameters, wildcards or constraints is not known by its URL: its requests are judged inside. */
   add({ method, url, constraints }: RouteOptions, settings: RouteSettings): void {
-    if (/[:*]/.test(url) || Object.keys(constraints ?? {}).length > 0) return;
-    for (const name of [method].flat()) this.#routes.set(`${name} ${url}`, settings);
+    if (/[:*]/.test(url)) return;
+    const isPlain = Object.keys(constraints ?? {}).length === 0;
+    for (const name of [method].flat()) {
+      const request = `${name} ${url}`;
+      // Undefined stays: where one of two routes has constraints, the URL alone does not tell which it is.
+      this.#routes.set(request, isPlain && !this.#isAmbiguous(request) ? settings : undefined);
+    }
+  }
+
+  #isAmbiguous(request: string): boolean {
+    return this.#routes.has(request) && this.#routes.get(request) === undefined;
   }
 
   answer({ method, path, headers, remoteAddress }: RequestHead): string | undefined {

@@ -1,17 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { MAX_HEAD_BYTES, parsePlainRequest, type RequestHead } from './request-head.ts';
+import { MAX_HEAD_BYTES, type PlainRequest, parsePlainRequest, type RequestHead } from './request-head.ts';
 
 /** Decides who comes in. */
 export interface Keeper {
   /** Whether there is anybody to refuse at all. */
   readonly isNeeded: boolean;
-  /** Bytes of a refused request's body that may be read and dropped. */
-  readonly maxUnreadBodyBytes: number;
-  /** Milliseconds for which the server may go without the first request of a connection: it closes those that never send one. */
-  readonly maxUnseenMs: number;
-  /** Milliseconds of the clock. */
-  now(): number;
   /** The whole answer to a request that is refused, as it goes on the wire; undefined to let it in. */
   answer(head: RequestHead): string | undefined;
 }
@@ -34,10 +28,8 @@ export class Guard {
   #begun = NOTHING;
   /** Bytes still to come of the request under way. */
   #rest = 0;
-  /** Whether that request was refused here. */
-  #refused = false;
-  /** Since when the server waits for the first request of this connection, if it does. */
-  #unseenSince: number | undefined;
+  /** Whether the server knows of a request of this connection: it closes those that never send one, and waits for their first. */
+  #seen = false;
   /** Requests that Node's server has begun and not yet answered. */
   #underWay = 0;
 
@@ -53,7 +45,6 @@ export class Guard {
     this.#keeper = keeper;
     this.#server = server;
     this.#onRelease = onRelease;
-    this.#unseenSince = keeper.now();
     // In this order: Node's parser gives up reading past the socket when somebody else listens to it.
     socket.on('data', this.#onData);
     socket.removeListener('data', server);
@@ -61,62 +52,61 @@ export class Guard {
 
   /** Node's server has begun a request of this connection, and answers it with `response`. */
   entered(response: ServerResponse): void {
-    this.#unseenSince = undefined;
+    this.#seen = true;
     this.#underWay++;
     response.once('close', () => this.#underWay--);
   }
 
+  /** Refused are requests at the front; the server is given all others in one piece, because it may pause after any of them. */
   readonly #onData = (chunk: Buffer): void => {
-    let left = chunk;
-    while (left.length > 0) left = this.#rest > 0 ? this.#onBody(left) : this.#onHead(left);
+    let at = 0;
+    let refused = 0;
+    while (at < chunk.length) {
+      const left = at === 0 ? chunk : chunk.subarray(at);
+      if (this.#rest > 0) {
+        at += this.#take(left);
+        continue;
+      }
+      const before = this.#begun.length;
+      const whole = before === 0 ? left : Buffer.concat([this.#begun, left]);
+      const plain = parsePlainRequest(whole, this.#socket.remoteAddress);
+      if (plain === undefined) {
+        this.#onDoubt(whole);
+        break;
+      }
+      this.#begun = NOTHING;
+      this.#rest = plain.length - before;
+      const answer = at === refused && before === 0 ? this.#answerTo(plain, left) : undefined;
+      at += this.#take(left);
+      if (answer === undefined) continue;
+      this.#socket.write(answer, 'latin1');
+      refused = at;
+    }
+    if (refused < chunk.length)
+      this.#server.call(this.#socket, refused === 0 ? chunk : chunk.subarray(refused));
   };
 
-  /** Returns what comes after the body that is under way. */
-  #onBody(chunk: Buffer): Buffer {
-    const length = Math.min(this.#rest, chunk.length);
+  /** How much of `left` belongs to the request under way. */
+  #take(left: Buffer): number {
+    const length = Math.min(this.#rest, left.length);
     this.#rest -= length;
-    if (!this.#refused) this.#pass(chunk, length);
-    return after(chunk, length);
-  }
-
-  /** Returns what comes after the request that begins here, or began in chunks before. */
-  #onHead(chunk: Buffer): Buffer {
-    const before = this.#begun.length;
-    const seen = before === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
-    const plain = parsePlainRequest(seen, this.#socket.remoteAddress);
-    if (plain === undefined) return this.#onDoubt(chunk, seen);
-    this.#begun = NOTHING;
-    const length = Math.min(chunk.length, plain.length - before);
-    this.#rest = plain.length - before - length;
-    const answer = before === 0 && this.#mayAnswer ? this.#keeper.answer(plain.head) : undefined;
-    this.#refused = answer !== undefined;
-    if (answer === undefined) this.#pass(chunk, length);
-    else this.#socket.write(answer, 'latin1');
-    return after(chunk, length);
+    return length;
   }
 
   /** A head that is not whole may still become a plain one; anything else is the server's. */
-  #onDoubt(chunk: Buffer, seen: Buffer): Buffer {
-    if (seen.length < MAX_HEAD_BYTES && !seen.includes('\r\n\r\n')) this.#begun = Buffer.from(seen);
+  #onDoubt(whole: Buffer): void {
+    if (whole.length < MAX_HEAD_BYTES && !whole.includes('\r\n\r\n')) this.#begun = Buffer.from(whole);
     else this.#release();
-    this.#pass(chunk, chunk.length);
-    return NOTHING;
   }
 
-  /** Answers come in the order of their requests, and whoever does not read them gets no more: Node's server stops reading then. */
-  get #mayAnswer(): boolean {
-    if (!this.#keeper.isNeeded || this.#underWay > 0 || this.#mustBeSeen) return false;
-    return this.#socket.writableLength === 0 && this.#rest <= this.#keeper.maxUnreadBodyBytes;
-  }
-
-  /** Node's server answers 408 on a connection that has been open for too long without a request that it knows of. */
-  get #mustBeSeen(): boolean {
-    if (this.#unseenSince === undefined) return false;
-    return this.#keeper.now() - this.#unseenSince >= this.#keeper.maxUnseenMs;
-  }
-
-  #pass(chunk: Buffer, length: number): void {
-    this.#server.call(this.#socket, length === chunk.length ? chunk : chunk.subarray(0, length));
+  /**
+   * The answer to a request that is refused here: one of which all has come, because the server minds how long the rest takes; and
+   * nobody is overtaken by it, nor sent more than is read.
+   */
+  #answerTo({ head, length }: PlainRequest, left: Buffer): string | undefined {
+    if (!this.#keeper.isNeeded || !this.#seen || this.#underWay > 0 || length > left.length) return undefined;
+    const { writable, writableLength } = this.#socket;
+    return writable && writableLength === 0 ? this.#keeper.answer(head) : undefined;
   }
 
   #release(): void {
@@ -124,8 +114,4 @@ export class Guard {
     this.#socket.removeListener('data', this.#onData);
     this.#onRelease();
   }
-}
-
-function after(chunk: Buffer, length: number): Buffer {
-  return length === chunk.length ? NOTHING : chunk.subarray(length);
 }

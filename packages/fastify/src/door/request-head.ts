@@ -24,7 +24,14 @@ const HEADER = /\r\n([A-Za-z0-9-]+):([\t\x20-\x7e]*)/y;
 const LENGTH = /^\d{1,9}$/;
 
 /** Headers that change how a message is framed or what its connection becomes: Node must see these. */
-const NOT_PLAIN = ['transfer-encoding', 'upgrade', 'expect', 'trailer', 'http2-settings'] as const;
+const NOT_PLAIN = [
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'trailer',
+  'http2-settings',
+  'proxy-connection',
+] as const;
 
 /**
  * The request that begins with the first byte of `chunk`; undefined if its head is not whole, or if anything about it

@@ -83,10 +83,13 @@ export class LoadGate {
     // The cube leaves most of the room to the most important: a wait that the middle fills up is everybody's.
     const allowed = 1 + this.#headroom * this.#arrived.below(priority, now) ** 3;
     this.#ask(priority, deadline, key);
-    const overtaken = this.#admitted.above(priority, now);
+    // Without headroom all are treated alike.
+    const alike = this.#headroom === 0;
+    const overtaken = alike ? 0 : this.#admitted.above(priority, now);
+    const lessImportant = alike ? 0 : this.#admitted.below(priority, now);
     const retryAfterMs =
       this.#refusalByWait(route, allowed * route.maxWaitMs, 1 - overtaken) ??
-      this.#refusalByLoop(allowed, 1 - this.#admitted.below(priority, now), now);
+      this.#refusalByLoop(allowed, 1 - lessImportant, now);
     // Whoever cannot say yet how long, a pool whose first jobs still run, must not be taken to mean now.
     return retryAfterMs === undefined ? undefined : Math.max(LEAST_RETRY_MS, retryAfterMs);
   }
@@ -138,7 +141,8 @@ export class LoadGate {
 
   /** @param share - of those admitted, as many as are not less important. */
   #refusalByLoop(allowed: number, share: number, now: number): number | undefined {
-    if (this.#loop === undefined || this.#loop.pressure(now, share) < allowed) return undefined;
+    if (this.#loop === undefined || this.#loop.pressure(now, Math.max(LEAST_SHARE, share)) < allowed)
+      return undefined;
     return this.#loop.refuse(now);
   }
 }
