@@ -120,10 +120,12 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
   tryTakeIf(wanted: (item: T) => boolean): T | undefined {
-    const { dropped } = this.#contents;
-    const item = this.#contents.takeIf(wanted);
-    this.#settle();
-    return item === undefined && this.#contents.dropped > dropped ? this.tryTakeIf(wanted) : item;
+    const plain = this.#plain;
+    if (!plain.shiftIsUnheard) return this.#tryTakeIfHeard(wanted);
+    const item = plain.peek() as T;
+    if (!wanted(item)) return undefined;
+    // Whoever was asked may have changed what there is.
+    return plain.shiftIsUnheard && plain.peek() === item ? plain.shiftUsed() : undefined;
   }
 
   /** The next item, which stays where it is; undefined if there is none. */
@@ -261,6 +263,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     this.#settle();
     // All that was left was over, and others have come in for it.
     return item === undefined && this.size > 0 ? this.tryTake() : item;
+  }
+
+  #tryTakeIfHeard(wanted: (item: T) => boolean): T | undefined {
+    const { dropped } = this.#contents;
+    const item = this.#contents.takeIf(wanted);
+    this.#settle();
+    return item === undefined && this.#contents.dropped > dropped ? this.tryTakeIf(wanted) : item;
   }
 
   /** How many `drop` drops. */

@@ -122,6 +122,23 @@ describe('what is told of a queue may change it', () => {
     expect(surfaced).toEqual([new Error('a bug of the caller')]);
   });
 
+  it.each<[string, (queue: PriorityQueue<string>) => unknown, string[]]>([
+    ['takes it', (queue) => queue.tryTake(), ['b']],
+    ['brings something more important', (queue) => queue.tryPush('x', { priority: 1 }), ['x', 'a', 'b']],
+    ['fills the queue', (queue) => queue.tryPush('c'), ['b', 'c']],
+  ])('a question whether an item is wanted may change what there is: it %s', (_, change, left) => {
+    const { queue } = setup({ capacity: 3 });
+    const told: boolean[] = [];
+    queue.onSaturation((saturated) => told.push(saturated));
+    queue.tryPush('a');
+    queue.tryPush('b');
+    const taken = queue.tryTakeIf(() => change(queue) !== undefined);
+    expect(taken).toBe(left[0] === 'b' && left.length === 2 ? 'a' : undefined);
+    expect(Array.from({ length: queue.size }, () => queue.tryTake())).toEqual(left);
+    expect(told).toEqual(left.length === 1 ? [] : [true, false]);
+    expect(queue.stats()).toMatchObject({ size: 0, weight: 0, dropped: 0, refused: 0 });
+  });
+
   it('a question whether an item is wanted may end it', () => {
     const { queue } = setup({ capacity: 5 });
     const controller = new AbortController();

@@ -51,10 +51,31 @@ class Model {
   }
 }
 
-type Act = 'tryPush' | 'tryTake' | 'push' | 'take' | 'spoken' | 'ask' | 'cancel' | 'clear';
+type Act =
+  | 'tryPush'
+  | 'tryTake'
+  | 'takeIf'
+  | 'leave'
+  | 'push'
+  | 'take'
+  | 'spoken'
+  | 'ask'
+  | 'cancel'
+  | 'clear';
 
 const step = fc.record({
-  do: fc.constantFrom<Act>('tryPush', 'tryTake', 'push', 'take', 'spoken', 'ask', 'cancel', 'clear'),
+  do: fc.constantFrom<Act>(
+    'tryPush',
+    'tryTake',
+    'takeIf',
+    'leave',
+    'push',
+    'take',
+    'spoken',
+    'ask',
+    'cancel',
+    'clear',
+  ),
   times: fc.constantFrom(1, 1, 2, 5, 40, 90),
 });
 
@@ -92,6 +113,11 @@ describe.each([
             expect(queue.tryPush(id, { cost: 1 })).toBe(model.push(id));
           },
           tryTake: () => expect(queue.tryTake()).toBe(model.take()),
+          takeIf: () => {
+            const next = model.items[0];
+            expect(queue.tryTakeIf((item) => item === next)).toBe(model.take());
+          },
+          leave: () => expect(queue.tryTakeIf(() => false)).toBeUndefined(),
           push: () => {
             const id = ids++;
             if (!model.push(id) && model.producers.length < PRODUCERS) model.producers.push(id);
