@@ -1,4 +1,4 @@
-import type { AdmissionOptions, RejectedError } from '@bp/core';
+import type { AdmissionOptions } from '@bp/core';
 import type { Line } from './line.ts';
 import type { Permits } from './permits.ts';
 import type { Refusals } from './refusals.ts';
@@ -36,7 +36,7 @@ export class Calls {
   /** Runs `fn` when it is its turn. Async, so that it runs in the async context of its caller, whoever gives it the permit. */
   async runInTurn<T>(fn: Work<T>, ctx: AdmissionOptions, cost: number): Promise<T> {
     const line = this.#line;
-    const start = await new Promise<number | RejectedError>((settle) => line.wait(cost, ctx, settle));
+    const start = await line.turn(cost, ctx);
     if (typeof start !== 'number') throw start;
     // It may have been cancelled since it was given the permit.
     const over = this.#refusals.ifOver(ctx);

@@ -65,7 +65,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
       hasRoom: ({ cost, priority, key }) => this.check({ cost, priority, key }),
       isIdle: () => this.#permits.allHome && this.#line.size === 0,
     });
-    this.#line = new Line(this.#options, this.#permits, this.#refusals, () => this.#onlookers.look());
+    this.#line = new Line(this.#options, this.#permits, this.#refusals, this.#onlookers);
     this.#calls = new Calls(this.#permits, this.#line, this.#refusals);
   }
 
@@ -178,7 +178,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     return {
       limit,
       active,
-      queued: this.#line.size,
+      queued: this.#line.waiters?.size ?? 0,
       maxQueue: this.#options.maxQueue,
       admitted,
       refused: this.#refusals.count,
@@ -217,8 +217,8 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
 
   /** Whether a newcomer of this weight may start now: nobody waits, and there are permits and time for it. */
   #canStart(cost: number): boolean {
-    if (this.#closing || this.#line.size > 0) return false;
-    return this.#permits.hasFree(cost) && this.#permits.mayBegin();
+    if (!this.#permits.hasFree(cost) || this.#closing || this.#line.size > 0) return false;
+    return this.#permits.mayBegin();
   }
 
   /** A call heavier than this can never be admitted. */

@@ -1,5 +1,12 @@
 import { FairQueue, PriorityQueue } from '@bp/bounded-queue';
-import type { AdmissionOptions, LoopBudget, RejectedError, RejectionCode } from '@bp/core';
+import {
+  type AdmissionOptions,
+  type LoopBudget,
+  NO_ADMISSION_OPTIONS,
+  type RejectedError,
+  type RejectionCode,
+} from '@bp/core';
+import type { Onlookers } from './onlookers.ts';
 import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import type { Permits } from './permits.ts';
 import type { Refusals } from './refusals.ts';
@@ -12,36 +19,48 @@ const WAITS_TIMED_ONE_IN = 16;
 export class Line {
   /** Undefined if nobody may wait. */
   readonly waiters: PriorityQueue<Waiter> | FairQueue<Waiter> | undefined;
+  /**
+   * How many wait, and who is on the way in or out: while a listener of the queue is told of one of those, nobody else is to
+   * slip in. Counted here, for every call asks.
+   */
+  size = 0;
   readonly #options: ResolvedConcurrencyLimiterOptions;
   readonly #permits: Permits;
   readonly #refusals: Refusals;
   readonly #loopBudget: LoopBudget;
-  readonly #onMoved: () => void;
+  readonly #onlookers: Onlookers;
   #waited = 0;
   #handingOn = false;
   #resuming = false;
 
-  /** @param onMoved - called whenever there may be more room than before. */
+  /** @param onlookers - look whenever there may be more room than before. */
   constructor(
     options: ResolvedConcurrencyLimiterOptions,
     permits: Permits,
     refusals: Refusals,
-    onMoved: () => void,
+    onlookers: Onlookers,
   ) {
     this.#options = options;
     this.#permits = permits;
     this.#refusals = refusals;
     this.#loopBudget = options.loopBudget;
-    this.#onMoved = onMoved;
+    this.#onlookers = onlookers;
     const { maxQueue: capacity, fair, sojourn, name, clock } = options;
     if (capacity === 0) return;
     const Kind = fair ? FairQueue : PriorityQueue;
     this.waiters = new Kind<Waiter>({ capacity, sojourn, name, clock, onDrop: this.#onDrop });
   }
 
-  get size(): number {
-    return this.waiters === undefined ? 0 : this.waiters.size;
+  /** The turn of a call that cannot start: when it starts, or why it is refused. */
+  turn(cost: number, ctx: AdmissionOptions): Promise<number | RejectedError> {
+    return ctx === NO_ADMISSION_OPTIONS
+      ? new Promise(this.#waitPlain)
+      : new Promise((settle) => this.wait(cost, ctx, settle));
   }
+
+  /** One for all calls that say nothing of themselves, where others need one each. */
+  readonly #waitPlain = (settle: (outcome: number | RejectedError) => void): void =>
+    this.wait(1, NO_ADMISSION_OPTIONS, settle);
 
   /** Has a call wait that cannot start: `settle` is told when it starts, or why it is refused. */
   wait(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): void {
@@ -78,7 +97,7 @@ export class Line {
   end(cost: number, startedAt: number): void {
     this.#permits.end(cost);
     if (this.size > 0 || !Number.isNaN(startedAt)) this.#handOver(startedAt);
-    this.#onMoved();
+    this.#onlookers.look();
   }
 
   /** Apart from {@link Line.end}, which stays small for all the calls that nobody waits behind. */
@@ -93,7 +112,7 @@ export class Line {
     this.#permits.limit = limit;
     this.#permits.pace.limitChanged(now);
     this.#startNext(now);
-    this.#onMoved();
+    this.#onlookers.look();
   }
 
   get #fullCode(): RejectionCode {
@@ -123,16 +142,24 @@ export class Line {
   #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {
     const { waiters } = this;
     if (waiters === undefined) return false;
+    if (this.size === 0) this.#permits.pace.lineBegins();
+    this.size++;
     const { clock, name, maxWaitMs } = this.#options;
-    if (waiters.size === 0) this.#permits.pace.lineBegins();
+    let entered: boolean;
     if (maxWaitMs === Number.POSITIVE_INFINITY) {
       const since = this.#waited++ % WAITS_TIMED_ONE_IN === 0 ? clock.now() : undefined;
-      if (!waiters.tryPush(new Waiter(cost, ctx, settle, since, undefined), ctx)) return false;
+      entered = waiters.tryPush(new Waiter(cost, ctx, settle, since, undefined), ctx);
     } else {
       const since = clock.now();
       const startBy = since + maxWaitMs;
       const waiter = new Waiter(cost, ctx, settle, since, startBy);
-      if (!waiters.tryPush(waiter, withStartBy(ctx, clock, name, startBy))) return false;
+      entered = waiters.tryPush(waiter, withStartBy(ctx, clock, name, startBy));
+    }
+    if (!entered) {
+      this.size--;
+      // Whoever left for it in vain was the last one to wait, perhaps.
+      this.#onlookers.look();
+      return false;
     }
     // Held back by the loop's budget alone: nobody else's end will start it.
     if (this.#permits.hasFreeInTurn(cost)) this.#resumeNextTurn();
@@ -150,6 +177,7 @@ export class Line {
     }
     const next = this.waiters?.tryTakeIf(this.#isNext);
     if (next === undefined) return;
+    this.size--;
     const code = this.#refusalInTurn(next, now);
     next.settle(
       code === undefined
@@ -183,7 +211,7 @@ export class Line {
   readonly #handOn = (): void => {
     this.#handingOn = false;
     this.#startNext(this.#loopBudget.look());
-    this.#onMoved();
+    this.#onlookers.look();
   };
 
   #resumeNextTurn(): void {
@@ -195,10 +223,11 @@ export class Line {
   readonly #resume = (): void => {
     this.#resuming = false;
     this.#startNext(this.#loopBudget.look());
-    this.#onMoved();
+    this.#onlookers.look();
   };
 
   readonly #onDrop = (waiter: Waiter, refusal: RejectedError): void => {
+    this.size--;
     const { code } = refusal;
     const told =
       code === 'SHED'
@@ -207,6 +236,6 @@ export class Line {
     waiter.settle(told);
     // A heavy one that leaves may have been all that kept lighter ones waiting.
     if (code !== 'SHUTTING_DOWN') this.#handOnSoon();
-    this.#onMoved();
+    this.#onlookers.look();
   };
 }

@@ -253,4 +253,35 @@ describe('a line in which nobody has said anything of themselves', () => {
     expect(saturated).toEqual([false]);
     expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, refused: 5 });
   });
+
+  it('lets nobody who hears that it is short again slip in before the one whose turn it is', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 1, clock: new VirtualClock() });
+    const first = await limiter.acquire();
+    const heard: unknown[] = [];
+    limiter.onSaturation((saturated) => {
+      if (!saturated) heard.push(limiter.tryAcquire(), limiter.stats().queued);
+    });
+    const second = limiter.acquire();
+    first.release();
+    expect(heard).toEqual([undefined, 0]);
+    expect(limiter.stats()).toMatchObject({ active: 1, queued: 0 });
+    (await second).release();
+    expect(limiter.tryAcquire(), 'and then counts on nobody who has left').toBeDefined();
+  });
+
+  it('counts nobody who has left as one who waits, however they leave', async () => {
+    const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 2, clock: new VirtualClock() });
+    const first = await limiter.acquire();
+    const controller = new AbortController();
+    const { order, call } = callers(limiter);
+    const calls = [call('a', { signal: controller.signal }), call('b', { priority: -1 })];
+    calls.push(call('c', { priority: 1 }), call('d', { priority: -2 }));
+    controller.abort();
+    expect(limiter.stats().queued).toBe(1);
+    first.release();
+    await Promise.all(calls);
+    expect(order.sort()).toEqual(['a CANCELLED', 'b SHED', 'c', 'd QUEUE_FULL']);
+    expect(limiter.stats()).toMatchObject({ active: 0, queued: 0 });
+    expect(limiter.tryAcquire(), 'nobody waits').toBeDefined();
+  });
 });
