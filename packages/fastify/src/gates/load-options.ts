@@ -72,7 +72,7 @@ export interface LoadOptions {
    * Refuse on the socket where possible, before Node's HTTP server and Fastify see the request: a fraction of the cost,
    * which is what goodput at ten times the capacity is made of. Such a refusal runs no hook and writes no log; it is in
    * `stats()`. It applies to plain HTTP/1.1 requests of routes without parameters that come in one piece, without TLS and not with
-   * `rewriteUrl`, and costs every request some 10 us, because where requests begin is known only to whoever has followed their
+   * `rewriteUrl`, and costs every request some 20 us, because where requests begin is known only to whoever has followed their
    * connection from its first byte on.
    * An object if there are tiers. Default: false.
    */
