@@ -1,9 +1,6 @@
-import { connect, type Socket } from 'node:net';
+import { Connection } from '../connection.ts';
 
-/**
- * The load, in a process of its own: connections that each send the next request when the last one is answered. It
- * writes and reads text on sockets, because an HTTP client costs as much as the server that is measured.
- */
+/** The load, in a process of its own: connections that each send the next request when the last one is answered. */
 export interface Asked {
   readonly port: number;
   readonly seconds: number;
@@ -18,7 +15,6 @@ const CONNECTIONS = 64;
 const USERS = 10_000;
 const TIERS = ['gold', 'silver', 'bronze'] as const;
 const BODY = '{"item":"book","quantity":1}';
-const ANSWER = '{"message":"done"}';
 
 const requests = Array.from(
   { length: USERS },
@@ -29,24 +25,17 @@ const requests = Array.from(
 );
 let next = 0;
 
-function ask(socket: Socket): void {
-  next = (next + 7919) % USERS;
-  socket.write(requests[next] as string, 'latin1');
-}
-
 /** The connections to one server, which are kept from turn to turn. */
 class Connections {
-  readonly #sockets: readonly Socket[];
+  readonly #connections: readonly Connection[];
   #answers = 0;
   #end = 0;
   #idle = 0;
   #onIdle = (): void => {};
 
   constructor(port: number) {
-    this.#sockets = Array.from({ length: CONNECTIONS }, () =>
-      connect({ port, host: '127.0.0.1', noDelay: true }),
-    );
-    for (const socket of this.#sockets) socket.on('data', (chunk) => this.#answered(socket, chunk));
+    const url = new URL(`http://127.0.0.1:${port}`);
+    this.#connections = Array.from({ length: CONNECTIONS }, () => new Connection(url));
   }
 
   async run(seconds: number): Promise<Answered> {
@@ -54,20 +43,21 @@ class Connections {
     this.#answers = 0;
     this.#end = start + seconds * 1000;
     this.#idle = 0;
-    for (const socket of this.#sockets) ask(socket);
+    for (const connection of this.#connections) this.#ask(connection);
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
     return { answers: this.#answers, seconds: (performance.now() - start) / 1000 };
   }
 
-  #answered(socket: Socket, chunk: Buffer): void {
-    const answer = chunk.toString('latin1');
-    // So short an answer comes in one piece; any other than this means that not all were admitted.
-    if (!answer.startsWith('HTTP/1.1 202 ') || !answer.endsWith(ANSWER)) throw new Error(`got ${answer}`);
-    this.#answers++;
-    if (performance.now() < this.#end) ask(socket);
-    else if (++this.#idle === CONNECTIONS) this.#onIdle();
+  #ask(connection: Connection): void {
+    next = (next + 7919) % USERS;
+    connection.send(requests[next] as string, (status) => {
+      if (status !== 202) throw new Error(`all are to be admitted, got ${status}`);
+      this.#answers++;
+      if (performance.now() < this.#end) this.#ask(connection);
+      else if (++this.#idle === CONNECTIONS) this.#onIdle();
+    });
   }
 }
 

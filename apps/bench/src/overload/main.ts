@@ -6,7 +6,7 @@ import { measureRecovery, type Recovery } from './recovery.ts';
 import { writeReport } from './report.ts';
 import { type Candidate, RunningServer } from './run.ts';
 import { USUAL_CAPACITY, warmUp } from './warm-up.ts';
-import type { Workload } from './work.ts';
+import { WORKLOADS, type Workload } from './work.ts';
 
 /** The question: how much good work is done at 0.5 to 20 times the load a server can serve? */
 const { values } = parseArgs({
@@ -20,6 +20,8 @@ const { values } = parseArgs({
 });
 const seconds = Number(values.seconds);
 const workloads = values.workloads.split(',') as Workload[];
+const unknown = workloads.find((workload) => !WORKLOADS.includes(workload));
+if (unknown !== undefined) throw new RangeError(`${unknown} must be one of ${WORKLOADS.join(', ')}`);
 const loads = values.loads.split(',').map(Number);
 const TUNING_LOAD = 10;
 const TUNING_SECONDS = 3;

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 
 /** What one order costs: the loop's own CPU, a slow dependency, or one of the two at random. */
-export type Workload = 'cpu' | 'io' | 'mixed';
+export type Workload = (typeof WORKLOADS)[number];
+export const WORKLOADS = ['cpu', 'io', 'mixed'] as const;
 
 const CPU_MS = 2;
 const DOWNSTREAM_SLOTS = 8;

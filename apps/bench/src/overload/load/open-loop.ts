@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
+import { Connection } from '../../connection.ts';
 import { seededRandom } from '../../seeded-random.ts';
 import type { Phase } from '../run.ts';
-import { Connection } from './connection.ts';
 import { type LoadReport, Tally, TIER_SHARES, type Tier } from './tally.ts';
 
 export interface OpenLoopOptions {
