@@ -84,7 +84,7 @@ describe('where requests begin and end, at the door', () => {
     expect(refusedAtDoor(app)).toBe(1);
   });
 
-  it('gives back a connection whose head is longer than anybody sends, and keeps no more of it', async () => {
+  it('gives back a connection whose head is longer than anybody sends, however it comes', async () => {
     const { app, source } = await serve();
     source.waitMs = 500;
     const client = await open(app);
