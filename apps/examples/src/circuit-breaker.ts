@@ -29,7 +29,7 @@ async function order(): Promise<void> {
 console.log('the gateway is down; each failure is passed on, the third one opens the breaker');
 for (let i = 0; i < 3; i++) await order();
 
-console.log('while it is open a refusal costs a microsecond instead of a timeout');
+console.log('while it is open a rejection costs a microsecond instead of a timeout');
 await order();
 
 console.log('the gateway recovers; after 200 ms probes are let through, and two good ones close the breaker');

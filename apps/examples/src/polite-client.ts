@@ -39,10 +39,10 @@ async function measure(client: Client) {
   const app = Fastify();
   await app.register(backpressure, { load: { sources: [pool], eventLoop: false }, deadline: {} });
   let requests = 0;
-  let refusals = 0;
+  let rejections = 0;
   app.addHook('onResponse', async (_, reply) => {
     requests++;
-    if (reply.statusCode !== 200) refusals++;
+    if (reply.statusCode !== 200) rejections++;
   });
   app.get('/', ({ backpressure: context }) => pool.submit(() => sleep(40, 'answer'), context));
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
@@ -63,7 +63,7 @@ async function measure(client: Client) {
   return {
     'requests sent': requests,
     'answers in time': served,
-    refusals,
+    rejections,
     'requests per answer': (requests / served).toFixed(1),
     amplification: (requests / CLIENTS).toFixed(1),
     'all served after': served === CLIENTS ? `${(lastMs / 1000).toFixed(1)} s` : 'never',

@@ -8,7 +8,7 @@ function request(client: string): void {
     console.log(`${client}: served, ${Math.floor(limiter.remaining(client))} left in the burst`);
   } else {
     const retryAfterMs = Math.ceil(limiter.retryAfterMs(client));
-    console.log(`${client}: refused, the next permit is due in ${retryAfterMs} ms`);
+    console.log(`${client}: rejected, the next permit is due in ${retryAfterMs} ms`);
   }
 }
 

@@ -41,8 +41,10 @@ async function main(): Promise<void> {
   const stats = await Promise.all(
     ['one', 'other'].map(async (name) => {
       const child = fork(new URL(import.meta.url), [key], { execArgv: process.execArgv });
-      const [{ admitted, refused, roundTrips }] = (await once(child, 'message')) as [Record<string, number>];
-      console.log(`  ${name}: ${admitted} admitted, ${refused} refused, ${roundTrips} round trips to Redis`);
+      const [{ admitted, rejected, roundTrips }] = (await once(child, 'message')) as [Record<string, number>];
+      console.log(
+        `  ${name}: ${admitted} admitted, ${rejected} rejected, ${roundTrips} round trips to Redis`,
+      );
       return admitted ?? 0;
     }),
   );

@@ -15,14 +15,14 @@ async function submit(name: string, priority = 0): Promise<void> {
     console.log(await pool.submit(() => job(name), { priority }));
   } catch (error) {
     if (!isRejected(error)) throw error;
-    console.log(`${name} refused: ${error.code}, ask again in ${Math.ceil(error.retryAfterMs ?? 0)} ms`);
+    console.log(`${name} rejected: ${error.code}, ask again in ${Math.ceil(error.retryAfterMs ?? 0)} ms`);
   }
 }
 
 console.log('one job first, so that the pool knows how long a job takes');
 await submit('first');
 
-console.log('six jobs at once: two run, three wait, one is refused and told how long the backlog takes');
+console.log('six jobs at once: two run, three wait, one is rejected and told how long the backlog takes');
 const jobs = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => submit(name));
 
 console.log('a more important job comes: the newest of the waiting ones makes room and is told');

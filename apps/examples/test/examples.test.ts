@@ -38,7 +38,7 @@ describe('examples', () => {
   it('rate-limiter: the burst and no more, each client for itself, and the time it was told is true', async () => {
     const output = await run('rate-limiter');
     expect(count(output, /^ada: served/gm)).toBe(4);
-    expect(count(output, /^ada: refused, the next permit is due in \d+ ms/gm)).toBe(2);
+    expect(count(output, /^ada: rejected, the next permit is due in \d+ ms/gm)).toBe(2);
     expect(output).toMatch(/bob: served/);
     expect(output).toMatch(/as she was told, and is served\nada: served/);
   });
@@ -52,10 +52,10 @@ describe('examples', () => {
     expect(count(output, /^paid$/gm)).toBe(3);
   });
 
-  it('worker-pool: one refused, one shed for a more important one, all others done', async () => {
+  it('worker-pool: one rejected, one shed for a more important one, all others done', async () => {
     const output = await run('worker-pool');
-    expect(output).toMatch(/^f refused: QUEUE_FULL, ask again in \d+ ms$/m);
-    expect(output).toMatch(/^e refused: SHED, ask again in \d+ ms$/m);
+    expect(output).toMatch(/^f rejected: QUEUE_FULL, ask again in \d+ ms$/m);
+    expect(output).toMatch(/^e rejected: SHED, ask again in \d+ ms$/m);
     expect(output.indexOf('urgent runs')).toBeLessThan(output.indexOf('c runs'));
     expect(count(output, / is done$/gm)).toBe(6);
     expect(output).toMatch(/6 jobs completed/);

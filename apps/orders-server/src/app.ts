@@ -7,7 +7,7 @@ import { MemoryOrderStore } from './orders/memory-order-store.ts';
 import type { OrderStore } from './orders/order-store.ts';
 import { buildOrders } from './orders/orders.ts';
 import type { PaymentGateway } from './orders/payment-gateway.ts';
-import { logRefusals, refusalsOf } from './refusal-log.ts';
+import { logRejections, rejectionsOf } from './rejection-log.ts';
 import { errorAnswers } from './routes/errors.ts';
 import { healthRoute } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
@@ -43,7 +43,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersSer
   app.removeContentTypeParser('text/plain');
   errorAnswers(app);
   await app.register(backpressure, gates(config, { processor, clock, random }));
-  logRefusals(app, clock);
+  logRejections(app, clock);
   healthRoute(app);
   metricsRoute(app, { processor, limiter, breaker });
   orderRoutes(app, { processor, store });
@@ -59,7 +59,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersSer
     await processor.close({ deadline });
     const unfinished = (await store.unfinished()).map(({ orderId }) => orderId);
     if (unfinished.length > 0) log.warn({ unfinished }, 'unfinished orders are lost with the memory');
-    log.info({ refused: refusalsOf(app) }, 'drained');
+    log.info({ rejected: rejectionsOf(app) }, 'drained');
   };
   return { app, drain };
 }

@@ -35,13 +35,13 @@ export const variables = Type.Object({
     minimum: 20,
     maximum: 60_000,
     default: 100,
-    description: 'longest an order may wait for the event loop before others are refused',
+    description: 'longest an order may wait for the event loop before others are rejected',
   }),
   RETRY_SPREAD_MS: Type.Integer({
     minimum: 0,
     maximum: 600_000,
     default: 30_000,
-    description: 'most time over which clients refused for overload are told to return',
+    description: 'most time over which clients rejected for overload are told to return',
   }),
   WORKERS: count(10, 'orders processed at once'),
   QUEUE_CAPACITY: Type.Optional(
@@ -115,24 +115,27 @@ function validated(given: Readonly<Record<string, string | undefined>>): Static<
       ([, value]) => typeof value === 'number' && !Number.isFinite(value),
     );
     if (infinite.length > 0)
-      throw refusal(
+      throw rejection(
         infinite.map(([name]) => name),
         given,
       );
     if (read.TRUST_PROXY !== undefined && !areProxies(read.TRUST_PROXY))
-      throw refusal(['TRUST_PROXY'], given);
+      throw rejection(['TRUST_PROXY'], given);
     return read;
   } catch (error) {
     const { errors } = error as { errors?: readonly { readonly instancePath: string }[] };
     if (errors === undefined) throw error;
-    throw refusal(
+    throw rejection(
       errors.map(({ instancePath }) => instancePath.slice(1)),
       given,
     );
   }
 }
 
-function refusal(names: readonly string[], given: Readonly<Record<string, string | undefined>>): RangeError {
+function rejection(
+  names: readonly string[],
+  given: Readonly<Record<string, string | undefined>>,
+): RangeError {
   return new RangeError([...new Set(names)].map((name) => complaint(name, given[name])).join('\n'));
 }
 

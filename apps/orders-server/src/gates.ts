@@ -14,7 +14,7 @@ export function userOf({ headers }: Pick<FastifyRequest, 'headers'>): string | u
 
 /**
  * The queue of orders as the load gate sees it. An order is answered as soon as it is queued, so it waits for nothing,
- * however long the queue is; only a full queue refuses, until the backlog is worked off.
+ * however long the queue is; only a full queue rejects, until the backlog is worked off.
  */
 function queueOf(processor: OrderProcessor): LoadSource {
   return {
@@ -40,7 +40,7 @@ export function gates(config: Config, { processor, clock, random }: GatesDeps): 
     rateLimit: {
       rate: config.RATE_LIMIT_PER_SECOND,
       burst: config.RATE_LIMIT_BURST,
-      maxClients: config.RATE_LIMIT_MAX_CLIENTS,
+      maxKeys: config.RATE_LIMIT_MAX_CLIENTS,
       key: userOf,
       policy: 'orders',
     },
@@ -50,9 +50,9 @@ export function gates(config: Config, { processor, clock, random }: GatesDeps): 
       eventLoop: { maxLagMs: config.MAX_LOOP_WAIT_MS },
       maxSpreadMs: config.RETRY_SPREAD_MS,
     },
-    // Reading costs no more than refusing to, and how the server is doing is asked most when it is doing badly.
+    // Reading costs no more than rejecting to, and how the server is doing is asked most when it is doing badly.
     exempt: ['/health', '/api/metrics', '/api/orders/:orderId'],
-    // A client's next order is due when it is due; only those who are refused for load would all return at once.
+    // A client's next order is due when it is due; only those who are rejected for load would all return at once.
     jitter: 0,
     maxUnreadBodyBytes: config.BODY_LIMIT_BYTES,
     clock,

@@ -11,12 +11,12 @@ export function serverOptions(
 ): FastifyHttpOptions<Server, FastifyBaseLogger> {
   return {
     loggerInstance: log,
-    // A line for every request would cost more than refusing it.
+    // A line for every request would cost more than rejecting it.
     logController: new LogController({ disableRequestLogging: true }),
     // Whose word is taken for the address of a client: nobody's unless named, since an address is who a client is.
     trustProxy: config.TRUST_PROXY ?? false,
     bodyLimit: config.BODY_LIMIT_BYTES,
-    // What a client sends is taken as it is or refused, never bent into shape.
+    // What a client sends is taken as it is or rejected, never bent into shape.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
     frameworkErrors: ({ statusCode = 400, message }, _request, reply: FastifyReply) => {
       reply.code(statusCode).send(answer(statusCode, message));

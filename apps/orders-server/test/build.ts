@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import type { AdmissionOptions, Clock } from '@bp/core';
+import type { CallContext, Clock } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
@@ -30,7 +30,7 @@ export class SlowGateway implements PaymentGateway {
     this.#clock = clock;
   }
 
-  charge(_order: Order, ctx: AdmissionOptions): Promise<OrderOutcome> {
+  charge(_order: Order, ctx: CallContext): Promise<OrderOutcome> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(() => {
         if (this.failing) reject(new Error('the gateway fails'));

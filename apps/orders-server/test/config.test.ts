@@ -64,7 +64,7 @@ describe('loadConfig', () => {
       'PAYMENT_URL must be an http or https origin such as http://127.0.0.1:3001, got "ftp://pay.example"',
     ],
     ['MAX_ORDERS', '39', 'MAX_ORDERS must be at least WORKERS + QUEUE_CAPACITY = 40, got 39'],
-  ])('refuses %s=%s, naming what is allowed', (name, given, message) => {
+  ])('rejects %s=%s, naming what is allowed', (name, given, message) => {
     expect(() => loadConfig({ [name]: given })).toThrow(new RangeError(message));
   });
 
@@ -77,7 +77,7 @@ describe('loadConfig', () => {
     '10.0.0.0/8/8',
     '10.0.0.1,',
     'fe80::1%eth0',
-  ])('refuses to trust %s', (list) => {
+  ])('rejects to trust %s', (list) => {
     const allowed = 'addresses or networks, loopback, linklocal or uniquelocal, with commas between';
     expect(() => loadConfig({ TRUST_PROXY: list })).toThrow(
       new RangeError(`TRUST_PROXY must be ${allowed}, got "${list}"`),

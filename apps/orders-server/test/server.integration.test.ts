@@ -8,7 +8,7 @@ async function bodyOf(response: Response): Promise<{ error?: string; retryAfter?
   return (await response.json()) as { error?: string; retryAfter?: number };
 }
 
-/** Whether a refusal says the same in header and body. Returns the seconds. */
+/** Whether a rejection says the same in header and body. Returns the seconds. */
 async function retryAfterOf(response: Response, error: string): Promise<number> {
   const body = await bodyOf(response);
   expect(body).toEqual({ error, retryAfter: Number(response.headers.get('retry-after')) });
@@ -29,15 +29,15 @@ describe('the running server', { timeout: 40_000 }, () => {
   it('takes ten of twenty orders sent at once by one client, and tells it when to come back', async () => {
     const server = await startServer();
     const responses = await Promise.all(Array.from({ length: 20 }, () => server.order('user-1')));
-    const refused = responses.filter(({ status }) => status === 429);
+    const rejected = responses.filter(({ status }) => status === 429);
     const accepted = responses.filter(({ status }) => status === 202);
     for (const response of accepted)
       expect(await bodyOf(response)).toMatchObject({ message: 'Order queued' });
-    // Tokens come back meanwhile, ten a second; how many are refused depends on how long it takes.
+    // Tokens come back meanwhile, ten a second; how many are rejected depends on how long it takes.
     expect(accepted.length).toBeGreaterThanOrEqual(10);
-    expect(refused.length).toBeGreaterThan(0);
-    expect(refused).toHaveLength(20 - accepted.length);
-    const waits = await Promise.all(refused.map((each) => retryAfterOf(each, 'Rate limit exceeded')));
+    expect(rejected.length).toBeGreaterThan(0);
+    expect(rejected).toHaveLength(20 - accepted.length);
+    const waits = await Promise.all(rejected.map((each) => retryAfterOf(each, 'Rate limit exceeded')));
     expect(new Set(waits)).toEqual(new Set([1]));
 
     const back = performance.now() + 1_000;
@@ -45,7 +45,7 @@ describe('the running server', { timeout: 40_000 }, () => {
     expect((await server.order('user-1')).status).toBe(202);
   });
 
-  it('refuses what 300 users send at once beyond its queue, until the queue has drained', async () => {
+  it('rejects what 300 users send at once beyond its queue, until the queue has drained', async () => {
     const server = await startServer({
       GATEWAY_LATENCY_MS: '1000',
       GATEWAY_CAPACITY: '100',
@@ -62,14 +62,14 @@ describe('the running server', { timeout: 40_000 }, () => {
       .poll(() => server.get('/api/metrics'), bound)
       .toMatchObject({ queueFull: true, queueSize: 30 });
     const responses = await sending;
-    const refused = responses.filter(({ status }) => status === 503);
+    const rejected = responses.filter(({ status }) => status === 503);
     const accepted = responses.filter(({ status }) => status === 202);
     expect(accepted.length).toBeGreaterThanOrEqual(40);
-    expect(refused).toHaveLength(300 - accepted.length);
-    expect(refused.length).toBeGreaterThan(200);
+    expect(rejected).toHaveLength(300 - accepted.length);
+    expect(rejected.length).toBeGreaterThan(200);
 
     // 40 orders at 8 a second are five seconds of work.
-    const waits = await Promise.all(refused.map((each) => retryAfterOf(each, 'Service overloaded')));
+    const waits = await Promise.all(rejected.map((each) => retryAfterOf(each, 'Service overloaded')));
     expect(Math.min(...waits)).toBeGreaterThanOrEqual(3);
     expect(Math.max(...waits)).toBeLessThanOrEqual(8);
 
@@ -94,8 +94,8 @@ describe('the running server', { timeout: 40_000 }, () => {
     expect(Math.max(...tries), 'tries of the unluckiest').toBeLessThanOrEqual(6);
     const total = tries.reduce((sum, each) => sum + each, 0);
     expect(total / 300, 'tries on average').toBeLessThan(4);
-    const [refused] = server.lines.filter(({ msg }) => msg === 'overload began');
-    expect(refused).toBeDefined();
+    const [rejected] = server.lines.filter(({ msg }) => msg === 'overload began');
+    expect(rejected).toBeDefined();
   });
 
   it('opens the breaker while the gateway fails, tries it half open, and closes it again; no order is lost', async () => {
@@ -119,7 +119,7 @@ describe('the running server', { timeout: 40_000 }, () => {
     expect(transitions).toEqual(['OPEN', 'HALF_OPEN', 'CLOSED']);
   });
 
-  it('refuses before it has read the body', async () => {
+  it('rejects before it has read the body', async () => {
     const server = await startServer({
       WORKERS: '1',
       QUEUE_CAPACITY: '1',

@@ -3,7 +3,7 @@ import { type BoundedQueueOptions, resolveOptions, resolveOverflow } from './opt
 import { Queue } from './queue.ts';
 
 /**
- * A bounded FIFO: refuses when it is full, or drops the oldest if it is told to, and then says so.
+ * A bounded FIFO: rejects when it is full, or drops the oldest if it is told to, and then says so.
  *
  * @example
  * const queue = new BoundedQueue<string>({ capacity: 100 });

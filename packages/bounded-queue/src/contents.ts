@@ -1,11 +1,5 @@
-import {
-  type AdmissionOptions,
-  NO_ADMISSION_OPTIONS,
-  RejectedError,
-  type RejectionCode,
-  refusalAtEntry,
-  watchAdmission,
-} from '@bp/core';
+import { type CallContext, RejectedError, type RejectionCode } from '@bp/core';
+import { EMPTY_CONTEXT, rejectionAtEntry, watchContext } from '@bp/core/kit';
 import { DrainRate } from './drain-rate.ts';
 import { Entry } from './entry.ts';
 import type { News } from './news.ts';
@@ -86,7 +80,7 @@ export class Contents<T> {
   }
 
   /** Adds an item, for which others may have to leave; false if there is no room for it. */
-  add(item: T, ctx: AdmissionOptions): boolean {
+  add(item: T, ctx: CallContext): boolean {
     if (this.#isFullFor(ctx)) this.#shedStale();
     const victims = this.#victimsFor(ctx);
     if (victims === undefined) return false;
@@ -98,7 +92,7 @@ export class Contents<T> {
   }
 
   /** Whether {@link Contents.add} would add it. */
-  hasRoom(ctx: AdmissionOptions): boolean {
+  hasRoom(ctx: CallContext): boolean {
     if (!this.#isFullFor(ctx) || this.#victimsFor(ctx) !== undefined) return true;
     return this.#sojourn?.stale(this.#options.clock.now()) !== undefined;
   }
@@ -146,13 +140,13 @@ export class Contents<T> {
   }
 
   /** Milliseconds in which all that comes before such a newcomer is taken at the rate measured, if one was. */
-  drainMs(ctx: AdmissionOptions): number | undefined {
+  drainMs(ctx: CallContext): number | undefined {
     const { size, weight } = this;
     return this.#drainRate.timeFor(weight === 0 ? 0 : (size * this.weightAhead(ctx)) / weight, this.taken);
   }
 
   /** The sum of the weights of the items that come out before such a newcomer. */
-  weightAhead(ctx: AdmissionOptions): number {
+  weightAhead(ctx: CallContext): number {
     if (this.#isPlain(ctx)) return this.#plain.length;
     this.#mindPlain();
     return this.#storage.weightAhead(ctx, this.#newestFirst);
@@ -163,8 +157,8 @@ export class Contents<T> {
   }
 
   /** Whether nothing is known of such a newcomer, nor of anybody who waits: then nobody leaves for another. */
-  #isPlain(ctx: AdmissionOptions): boolean {
-    return ctx === NO_ADMISSION_OPTIONS && this.#entries === 0 && !this.#mindsAll;
+  #isPlain(ctx: CallContext): boolean {
+    return ctx === EMPTY_CONTEXT && this.#entries === 0 && !this.#mindsAll;
   }
 
   /** Who comes out next, when whoever is over or has waited too long is gone. */
@@ -175,9 +169,9 @@ export class Contents<T> {
     this.#shedStale();
     for (;;) {
       const next = this.#storage.next(this.#newestFirst);
-      if (next === undefined || next.ctx === NO_ADMISSION_OPTIONS) return next;
+      if (next === undefined || next.ctx === EMPTY_CONTEXT) return next;
       // Timers come late on a busy loop; what they have not told yet must still not be handed out.
-      const over = refusalAtEntry(next.ctx, clock, name);
+      const over = rejectionAtEntry(next.ctx, clock, name);
       if (over === undefined) return next;
       this.#drop(next, over);
     }
@@ -191,18 +185,18 @@ export class Contents<T> {
     return entry.item;
   }
 
-  #drop(entry: Entry<T>, refusal: RejectedError): void {
+  #drop(entry: Entry<T>, rejection: RejectedError): void {
     this.#storage.remove(entry);
     this.dropped++;
     this.#leave(entry);
-    this.#news.dropped(entry.item, refusal);
+    this.#news.dropped(entry.item, rejection);
   }
 
   /** Drops whoever makes room first, again and again. */
-  #dropWhile(holds: (victim: Entry<T>) => boolean, refusal: () => RejectedError): void {
+  #dropWhile(holds: (victim: Entry<T>) => boolean, rejection: () => RejectedError): void {
     this.#mindPlain();
     for (let victim = this.#storage.victim(); victim && holds(victim); victim = this.#storage.victim()) {
-      this.#drop(victim, refusal());
+      this.#drop(victim, rejection());
     }
   }
 
@@ -220,12 +214,12 @@ export class Contents<T> {
     return new RejectedError('SHED', this.#options.name, { retryAfterMs });
   }
 
-  #isFullFor({ cost = 1 }: AdmissionOptions): boolean {
+  #isFullFor({ cost = 1 }: CallContext): boolean {
     return this.size >= this.#options.capacity || this.weight + cost > this.#mostWeight;
   }
 
   /** Who would have to leave for such a newcomer; undefined if there is no room for it. */
-  #victimsFor(ctx: AdmissionOptions): readonly Entry<T>[] | undefined {
+  #victimsFor(ctx: CallContext): readonly Entry<T>[] | undefined {
     if (!this.#isFullFor(ctx)) return NOBODY;
     if (this.#isPlain(ctx)) return undefined;
     this.#mindPlain();
@@ -241,15 +235,15 @@ export class Contents<T> {
     }
   }
 
-  #enter(item: T, ctx: AdmissionOptions): void {
+  #enter(item: T, ctx: CallContext): void {
     this.#mindPlain();
     const { clock, name } = this.#options;
     const entry = new Entry(item, ctx, this.#sojourn === undefined ? Number.NaN : clock.now());
     this.#store(entry);
     this.#sojourn?.enter(entry);
-    if (ctx === NO_ADMISSION_OPTIONS) return;
-    entry.stopWatching = watchAdmission(ctx, clock, name, (refusal) => {
-      this.#drop(entry, refusal);
+    if (ctx === EMPTY_CONTEXT) return;
+    entry.stopWatching = watchContext(ctx, clock, name, (rejection) => {
+      this.#drop(entry, rejection);
       this.#onLeft();
     });
   }

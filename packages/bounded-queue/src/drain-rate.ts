@@ -4,7 +4,7 @@ import type { Clock } from '@bp/core';
 const WINDOW_MS = 1000;
 
 /**
- * How fast a queue is emptied, measured only from when it is full and only when somebody is refused: taking costs one
+ * How fast a queue is emptied, measured only from when it is full and only when somebody is rejected: taking costs one
  * increment and no look at the clock.
  */
 export class DrainRate {

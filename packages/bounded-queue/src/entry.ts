@@ -1,9 +1,10 @@
-import { type AdmissionOptions, NO_ADMISSION_OPTIONS } from '@bp/core';
+import type { CallContext } from '@bp/core';
+import { EMPTY_CONTEXT } from '@bp/core/kit';
 
 /** An item in a queue, with what is known of it. */
 export class Entry<T> {
   readonly item: T;
-  readonly ctx: AdmissionOptions;
+  readonly ctx: CallContext;
   readonly priority: number;
   readonly weight: number;
   /** Who asks, where the queue shares between them. */
@@ -18,7 +19,7 @@ export class Entry<T> {
   previous: Entry<T> | undefined;
   next: Entry<T> | undefined;
 
-  constructor(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS, since = Number.NaN) {
+  constructor(item: T, ctx: CallContext = EMPTY_CONTEXT, since = Number.NaN) {
     const { priority = 0, cost = 1, key } = ctx;
     this.item = item;
     this.ctx = ctx;

@@ -1,4 +1,4 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import type { Entry } from './entry.ts';
 import { EntryList } from './entry-list.ts';
 import { Heap, Ranked } from './heap.ts';
@@ -96,7 +96,7 @@ export class FairLevel<T> implements Level<T> {
   }
 
   /** The heaviest key makes room, as long as it still has no less waiting than the newcomer's key then has. */
-  yieldTo({ key, cost = 1 }: AdmissionOptions, victims: Victims<T>): void {
+  yieldTo({ key, cost = 1 }: CallContext, victims: Victims<T>): void {
     const heaviest = this.#byLoad.first;
     if (heaviest === undefined) return;
     const least = (this.#flows.get(key)?.weight ?? 0) + cost;
@@ -112,7 +112,7 @@ export class FairLevel<T> implements Level<T> {
    * Every other key is served as much as the newcomer's has waiting then, if it has that much: true to within one item of
    * each key. O(keys that wait).
    */
-  weightAhead({ key, cost = 1 }: AdmissionOptions, newestFirst: boolean): number {
+  weightAhead({ key, cost = 1 }: CallContext, newestFirst: boolean): number {
     const own = this.#flows.get(key);
     const before = newestFirst ? 0 : (own?.weight ?? 0);
     let weight = before;

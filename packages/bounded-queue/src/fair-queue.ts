@@ -12,7 +12,7 @@ import { Queue } from './queue.ts';
  * of the key that has most waiting, if that key still has no less than the newcomer's then. Whoever leaves is told.
  *
  * @example
- * const queue = new FairQueue<string>({ capacity: 100, onDrop: (job, refusal) => tell(job, refusal) });
+ * const queue = new FairQueue<string>({ capacity: 100, onDrop: (job, rejection) => tell(job, rejection) });
  * queue.tryPush('report', { key: 'customer 7' });
  */
 export class FairQueue<T> extends Queue<T> {

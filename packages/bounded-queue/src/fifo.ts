@@ -1,4 +1,4 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import type { Entry } from './entry.ts';
 import { EntryList } from './entry-list.ts';
 import type { Storage } from './storage.ts';
@@ -33,7 +33,7 @@ export class Fifo<T> implements Storage<T> {
     return this.#list.first;
   }
 
-  victimsFor(_newcomer: AdmissionOptions, items: number, weight: number): Entry<T>[] | undefined {
+  victimsFor(_newcomer: CallContext, items: number, weight: number): Entry<T>[] | undefined {
     if (!this.displacesEquals) return undefined;
     const victims = new Victims<T>(items, weight);
     for (let entry = this.#list.first; entry !== undefined && !victims.enough; entry = entry.next) {
@@ -42,7 +42,7 @@ export class Fifo<T> implements Storage<T> {
     return victims.enough ? victims.entries : undefined;
   }
 
-  weightAhead(_newcomer: AdmissionOptions, newestFirst: boolean): number {
+  weightAhead(_newcomer: CallContext, newestFirst: boolean): number {
     return newestFirst ? 0 : this.#list.weight;
   }
 }

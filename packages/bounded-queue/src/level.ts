@@ -1,4 +1,4 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import type { Entry } from './entry.ts';
 import { EntryList } from './entry-list.ts';
 import type { Ordered } from './storage.ts';
@@ -12,7 +12,7 @@ export interface Level<T> extends Ordered<T> {
   /** Whoever makes room for somebody more important, in that order. */
   yieldAll(victims: Victims<T>): void;
   /** Whoever makes room for such an equal, in that order. */
-  yieldTo(equal: AdmissionOptions, victims: Victims<T>): void;
+  yieldTo(equal: CallContext, victims: Victims<T>): void;
 }
 
 /** First in, first out. The newest makes room first: it has waited least, and would have been served last. */
@@ -44,7 +44,7 @@ export class FifoLevel<T> extends EntryList<T> implements Level<T> {
     this.remove(entry);
   }
 
-  weightAhead(_equal: AdmissionOptions, newestFirst: boolean): number {
+  weightAhead(_equal: CallContext, newestFirst: boolean): number {
     return newestFirst ? 0 : this.weight;
   }
 }

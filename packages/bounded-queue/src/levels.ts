@@ -1,4 +1,4 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import type { Entry } from './entry.ts';
 import type { Level } from './level.ts';
 import type { Storage } from './storage.ts';
@@ -42,7 +42,7 @@ export class Levels<T> implements Storage<T> {
     return this.#levels[0]?.victim();
   }
 
-  victimsFor(newcomer: AdmissionOptions, items: number, weight: number): Entry<T>[] | undefined {
+  victimsFor(newcomer: CallContext, items: number, weight: number): Entry<T>[] | undefined {
     const { priority = 0 } = newcomer;
     const lowest = this.#levels[0];
     if (lowest === undefined || lowest.priority > priority) return undefined;
@@ -56,7 +56,7 @@ export class Levels<T> implements Storage<T> {
     return undefined;
   }
 
-  weightAhead(newcomer: AdmissionOptions, newestFirst: boolean): number {
+  weightAhead(newcomer: CallContext, newestFirst: boolean): number {
     const { priority = 0 } = newcomer;
     let weight = 0;
     for (let i = this.#levels.length - 1; i >= 0; i--) {

@@ -1,8 +1,9 @@
-import { Listeners, type RejectedError, type Unsubscribe } from '@bp/core';
+import type { RejectedError, Unsubscribe } from '@bp/core';
+import { Listeners } from '@bp/core/kit';
 
 interface Drop<T> {
   readonly item: T;
-  readonly refusal: RejectedError;
+  readonly rejection: RejectedError;
 }
 
 /**
@@ -12,7 +13,7 @@ interface Drop<T> {
 export class News<T> {
   readonly highWater: number;
   readonly lowWater: number;
-  readonly #onDrop: ((item: T, refusal: RejectedError) => void) | undefined;
+  readonly #onDrop: ((item: T, rejection: RejectedError) => void) | undefined;
   readonly #listeners = new Listeners<boolean>();
   #drops: Drop<T>[] = [];
   #telling = false;
@@ -22,7 +23,7 @@ export class News<T> {
   constructor(
     highWater: number,
     lowWater: number,
-    onDrop: ((item: T, refusal: RejectedError) => void) | undefined,
+    onDrop: ((item: T, rejection: RejectedError) => void) | undefined,
   ) {
     this.highWater = highWater;
     this.lowWater = lowWater;
@@ -33,9 +34,9 @@ export class News<T> {
     return this.#listeners.add(listener);
   }
 
-  dropped(item: T, refusal: RejectedError): void {
+  dropped(item: T, rejection: RejectedError): void {
     if (this.#onDrop === undefined) return;
-    this.#drops.push({ item, refusal });
+    this.#drops.push({ item, rejection });
   }
 
   /** Tells all there is, and what comes of that; false, and nothing told, if it is being told already. */
@@ -51,7 +52,7 @@ export class News<T> {
     const drops = this.#drops;
     if (drops.length === 0) return false;
     this.#drops = [];
-    for (const { item, refusal } of drops) this.#onDrop?.(item, refusal);
+    for (const { item, rejection } of drops) this.#onDrop?.(item, rejection);
     return true;
   }
 

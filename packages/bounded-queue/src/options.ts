@@ -1,5 +1,5 @@
+import { type Clock, type RejectedError, systemClock } from '@bp/core';
 import {
-  type Clock,
   checkBetween,
   checkClock,
   checkFunction,
@@ -9,9 +9,7 @@ import {
   checkOptions,
   checkPositive,
   neverThrowing,
-  type RejectedError,
-  systemClock,
-} from '@bp/core';
+} from '@bp/core/kit';
 import { Sojourn, type SojournOptions } from './sojourn.ts';
 
 /** What every queue may be told. */
@@ -25,8 +23,8 @@ export interface QueueOptions<T> {
    * `DEADLINE_EXCEEDED` if its caller gave up, `SHUTTING_DOWN` at the end. It is called when all else is done, so it may use
    * the queue; what it throws surfaces as an uncaught exception. Default: nobody is told.
    */
-  readonly onDrop?: ((item: T, refusal: RejectedError) => void) | undefined;
-  /** Calls of `push` that may wait for room (>= 0); at 0 a full queue refuses at once. Default: 0. */
+  readonly onDrop?: ((item: T, rejection: RejectedError) => void) | undefined;
+  /** Calls of `push` that may wait for room (>= 0); at 0 a full queue rejects at once. Default: 0. */
   readonly maxWaitingProducers?: number | undefined;
   /** Calls of `take` that may wait for an item (>= 1). Default: 1000. */
   readonly maxWaitingTakers?: number | undefined;
@@ -39,7 +37,7 @@ export interface QueueOptions<T> {
    * the clock. Default: they wait until they are taken, or over.
    */
   readonly sojourn?: SojournOptions | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: `bounded-queue`, `priority-queue` or `fair-queue`. */
+  /** What it is called in rejections (1 to 100 characters). Default: `bounded-queue`, `priority-queue` or `fair-queue`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
@@ -47,8 +45,8 @@ export interface QueueOptions<T> {
 
 /** Options of `BoundedQueue`. */
 export interface BoundedQueueOptions<T> extends QueueOptions<T> {
-  /** What a full queue does: refuse the newcomer, or drop the item that has waited longest. Default: `refuse`. */
-  readonly overflow?: 'refuse' | 'drop-oldest' | undefined;
+  /** What a full queue does: reject the newcomer, or drop the item that has waited longest. Default: `reject`. */
+  readonly overflow?: 'reject' | 'drop-oldest' | undefined;
 }
 
 /** Options of `PriorityQueue`. */
@@ -61,7 +59,7 @@ export type FairQueueOptions<T> = QueueOptions<T>;
 export interface ResolvedQueueOptions<T> {
   readonly capacity: number;
   readonly maxWeight: number;
-  readonly onDrop: ((item: T, refusal: RejectedError) => void) | undefined;
+  readonly onDrop: ((item: T, rejection: RejectedError) => void) | undefined;
   readonly maxWaitingProducers: number;
   readonly maxWaitingTakers: number;
   readonly highWater: number;
@@ -103,6 +101,6 @@ export function resolveOptions<T>(options: QueueOptions<T>, defaultName: string)
 }
 
 /** @throws TypeError if it is none of what is allowed. */
-export function resolveOverflow(overflow: unknown): 'refuse' | 'drop-oldest' {
-  return checkOneOf('overflow', overflow ?? 'refuse', ['refuse', 'drop-oldest']);
+export function resolveOverflow(overflow: unknown): 'reject' | 'drop-oldest' {
+  return checkOneOf('overflow', overflow ?? 'reject', ['reject', 'drop-oldest']);
 }

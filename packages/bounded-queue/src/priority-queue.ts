@@ -9,7 +9,7 @@ import { Queue } from './queue.ts';
  * leave, whose owner is told.
  *
  * @example
- * const queue = new PriorityQueue<string>({ capacity: 100, onDrop: (job, refusal) => tell(job, refusal) });
+ * const queue = new PriorityQueue<string>({ capacity: 100, onDrop: (job, rejection) => tell(job, rejection) });
  * queue.tryPush('report', { priority: 1 });
  */
 export class PriorityQueue<T> extends Queue<T> {

@@ -1,12 +1,5 @@
-import {
-  type AdmissionOptions,
-  NO_ADMISSION_OPTIONS,
-  RejectedError,
-  type RejectionCode,
-  refusalAtEntry,
-  type Unsubscribe,
-  watchAdmission,
-} from '@bp/core';
+import { type CallContext, RejectedError, type RejectionCode, type Unsubscribe } from '@bp/core';
+import { EMPTY_CONTEXT, rejectionAtEntry, watchContext } from '@bp/core/kit';
 import { Contents } from './contents.ts';
 import { News } from './news.ts';
 import type { ResolvedQueueOptions } from './options.ts';
@@ -29,8 +22,8 @@ export interface QueueStats {
   readonly accepted: number;
   readonly taken: number;
   readonly dropped: number;
-  /** Items ever refused. */
-  readonly refused: number;
+  /** Items ever rejected. */
+  readonly rejected: number;
 }
 
 /** What all queues have in common: everything but the order in which items come out and who makes room for whom. */
@@ -41,7 +34,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   readonly #contents: Contents<T>;
   readonly #takers: WaitList<undefined, T>;
   readonly #producers: WaitList<T, void>;
-  #refused = 0;
+  #rejected = 0;
   #closing = false;
   #emptied: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -53,7 +46,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     this.#contents = new Contents(options, this.#plain, storage, this.#news, () => this.#settle());
     this.#takers = new WaitList(clock, name, () => this.#settle());
     this.#producers = new WaitList(clock, name, () => {
-      this.#refused++;
+      this.#rejected++;
       this.#settle();
     });
     this.#contents.openBand();
@@ -70,12 +63,12 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   }
 
   /**
-   * Adds `item` if there is room, or hands it to whoever waits for one. Never throws; false if it is refused: full,
+   * Adds `item` if there is room, or hands it to whoever waits for one. Never throws; false if it is rejected: full,
    * closing, heavier than the queue, `undefined` (which cannot be told from an empty queue), or `ctx` is over.
    */
-  tryPush(item: T, ctx?: AdmissionOptions): boolean {
+  tryPush(item: T, ctx?: CallContext): boolean {
     const plain = this.#plain;
-    const isPlain = (ctx === undefined || ctx === NO_ADMISSION_OPTIONS) && item !== undefined;
+    const isPlain = (ctx === undefined || ctx === EMPTY_CONTEXT) && item !== undefined;
     // Most say nothing of themselves, and find room: for them this is all there is to ask.
     if (!isPlain || !plain.pushIsUnheard) return this.#tryPushHeard(item, ctx);
     plain.pushFree(item);
@@ -89,7 +82,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * seen itself drain), `SHUTTING_DOWN`, `CANCELLED` or `DEADLINE_EXCEEDED`; with a `RangeError` if the cost is not
    * above 0 or above `maxWeight`, or the priority is `NaN`; with a `TypeError` if the item is `undefined`.
    */
-  async push(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  async push(item: T, ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     const { name, maxWeight, maxWaitingProducers, clock } = this.#options;
     if (item === undefined) throw new TypeError('item must not be undefined');
     const { cost = 1, priority = 0 } = ctx;
@@ -100,7 +93,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const code = this.#producers.length > 0 ? 'QUEUE_FULL' : this.#admit(item, ctx);
     this.#settle();
     if (code === undefined) return;
-    const over = refusalAtEntry(ctx, clock, name);
+    const over = rejectionAtEntry(ctx, clock, name);
     if (over === undefined && code === 'QUEUE_FULL' && this.#producers.length < maxWaitingProducers) {
       this.#plain.shutBand();
       const accepted = this.#producers.wait(item, ctx);
@@ -108,8 +101,8 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
       this.#settle();
       return accepted;
     }
-    this.#refused++;
-    throw over ?? this.#refusal(code, ctx);
+    this.#rejected++;
+    throw over ?? this.#rejection(code, ctx);
   }
 
   /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
@@ -141,9 +134,9 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * Rejects with a `RejectedError` of code `SHUTTING_DOWN` when the queue is closed and empty, `QUEUE_FULL` if
    * `maxWaitingTakers` are waiting already, `CANCELLED` or `DEADLINE_EXCEEDED`.
    */
-  async take(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<T> {
+  async take(ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
     const { clock, name, maxWaitingTakers } = this.#options;
-    const over = refusalAtEntry(ctx, clock, name);
+    const over = rejectionAtEntry(ctx, clock, name);
     if (over !== undefined) throw over;
     const item = this.tryTake();
     if (item !== undefined) return item;
@@ -171,7 +164,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   }
 
   /** Whether {@link Queue.tryPush} would accept an item with this `ctx`, as far as room goes. */
-  hasRoom(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+  hasRoom(ctx: CallContext = EMPTY_CONTEXT): boolean {
     if (this.#closing || this.#producers.length > 0) return false;
     return this.#takers.length > 0 || this.#contents.hasRoom(ctx);
   }
@@ -180,7 +173,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * The sum of the weights of the items that would come out before a newcomer with this `ctx`, if no more came; in a
    * `FairQueue` true to within one item of each key.
    */
-  weightAhead(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
+  weightAhead(ctx: CallContext = EMPTY_CONTEXT): number {
     return this.#contents.weightAhead(ctx);
   }
 
@@ -207,7 +200,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
       accepted: size + taken + dropped,
       taken,
       dropped,
-      refused: this.#refused,
+      rejected: this.#rejected,
     };
   }
 
@@ -215,12 +208,12 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * Accepts nothing more and resolves when the queue is empty. When `ctx` ends first, what is left is dropped with
    * `SHUTTING_DOWN`; without one it waits for as long as it takes. Idempotent: a later call only may end it sooner.
    */
-  close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  close(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     if (!this.#closing) {
       this.#closing = true;
       this.#plain.shutBand();
       this.#takers.rejectAll('SHUTTING_DOWN');
-      this.#refused += this.#producers.length;
+      this.#rejected += this.#producers.length;
       this.#producers.rejectAll('SHUTTING_DOWN');
     }
     const { clock, name } = this.#options;
@@ -229,10 +222,10 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
       if (this.size === 0) resolve();
     });
     if (this.size > 0) {
-      if (refusalAtEntry(ctx, clock, name) !== undefined) {
+      if (rejectionAtEntry(ctx, clock, name) !== undefined) {
         this.clear('SHUTTING_DOWN');
       } else {
-        const stop = watchAdmission(ctx, clock, name, () => this.clear('SHUTTING_DOWN'));
+        const stop = watchContext(ctx, clock, name, () => this.clear('SHUTTING_DOWN'));
         void this.#closed.then(stop);
       }
     }
@@ -248,13 +241,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     return this.#dropped(() => this.#contents.dropLowest());
   }
 
-  #tryPushHeard(item: T, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+  #tryPushHeard(item: T, ctx: CallContext = EMPTY_CONTEXT): boolean {
     if (this.#producers.length === 0) {
       const code = this.#admit(item, ctx);
       this.#settle();
       if (code === undefined) return true;
     }
-    this.#refused++;
+    this.#rejected++;
     return false;
   }
 
@@ -282,12 +275,12 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   }
 
   /** Undefined if the item was accepted, else why not. */
-  #admit(item: T, ctx: AdmissionOptions): RejectionCode | undefined {
+  #admit(item: T, ctx: CallContext): RejectionCode | undefined {
     if (this.#closing) return 'SHUTTING_DOWN';
     if (item === undefined) return 'QUEUE_FULL';
-    if (ctx !== NO_ADMISSION_OPTIONS) {
+    if (ctx !== EMPTY_CONTEXT) {
       const { clock, name, maxWeight } = this.#options;
-      const over = refusalAtEntry(ctx, clock, name);
+      const over = rejectionAtEntry(ctx, clock, name);
       if (over !== undefined) return over.code;
       const { cost = 1, priority = 0 } = ctx;
       if (!(cost > 0 && cost <= maxWeight) || Number.isNaN(priority)) return 'QUEUE_FULL';
@@ -319,19 +312,19 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const { clock, name } = this.#options;
     for (let first = this.#producers.first(); first !== undefined; first = this.#producers.first()) {
       // Its timer is late: it must not keep the others waiting.
-      const over = refusalAtEntry(first.ctx, clock, name);
+      const over = rejectionAtEntry(first.ctx, clock, name);
       if (over === undefined && this.#admit(first.payload, first.ctx) !== undefined) return;
       this.#producers.shift();
       if (over === undefined) {
         first.resolve();
       } else {
-        this.#refused++;
+        this.#rejected++;
         first.reject(over);
       }
     }
   }
 
-  #refusal(code: RejectionCode, ctx: AdmissionOptions): RejectedError {
+  #rejection(code: RejectionCode, ctx: CallContext): RejectedError {
     const retryAfterMs = code === 'QUEUE_FULL' ? this.#contents.drainMs(ctx) : undefined;
     return new RejectedError(code, this.#options.name, { retryAfterMs });
   }

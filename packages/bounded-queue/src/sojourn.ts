@@ -1,4 +1,4 @@
-import { checkBoolean, checkOptions, checkPositive } from '@bp/core';
+import { checkBoolean, checkOptions, checkPositive } from '@bp/core/kit';
 import type { Entry } from './entry.ts';
 import { RingBuffer } from './ring-buffer.ts';
 

@@ -1,4 +1,4 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import type { Entry } from './entry.ts';
 
 /** Entries in the order in which they come out. */
@@ -12,7 +12,7 @@ export interface Ordered<T> {
   /** Who makes room first. */
   victim(): Entry<T> | undefined;
   /** The sum of the weights of those that come out before such a newcomer. */
-  weightAhead(newcomer: AdmissionOptions, newestFirst: boolean): number;
+  weightAhead(newcomer: CallContext, newestFirst: boolean): number;
 }
 
 /** All entries of a queue, and who makes room for whom. */
@@ -20,5 +20,5 @@ export interface Storage<T> extends Ordered<T> {
   /** Whether one of whom nothing is known may take the place of another such. */
   readonly displacesEquals: boolean;
   /** Who would leave for such a newcomer, so many and of so much weight at least; undefined if they do not have to. */
-  victimsFor(newcomer: AdmissionOptions, items: number, weight: number): Entry<T>[] | undefined;
+  victimsFor(newcomer: CallContext, items: number, weight: number): Entry<T>[] | undefined;
 }

@@ -1,11 +1,12 @@
-import { type AdmissionOptions, type Clock, RejectedError, watchAdmission } from '@bp/core';
+import { type CallContext, type Clock, RejectedError } from '@bp/core';
+import { watchContext } from '@bp/core/kit';
 
 /** Somebody who waits in a {@link WaitList}, with what they brought. */
 export class Waiter<Payload, Result> {
   readonly payload: Payload;
-  readonly ctx: AdmissionOptions;
+  readonly ctx: CallContext;
   readonly resolve: (result: Result) => void;
-  readonly reject: (refusal: RejectedError) => void;
+  readonly reject: (rejection: RejectedError) => void;
   stopWatching: (() => void) | undefined;
   /** Neighbours in the list. */
   previous: Waiter<Payload, Result> | undefined;
@@ -13,9 +14,9 @@ export class Waiter<Payload, Result> {
 
   constructor(
     payload: Payload,
-    ctx: AdmissionOptions,
+    ctx: CallContext,
     resolve: (result: Result) => void,
-    reject: (refusal: RejectedError) => void,
+    reject: (rejection: RejectedError) => void,
   ) {
     this.payload = payload;
     this.ctx = ctx;
@@ -42,14 +43,14 @@ export class WaitList<Payload, Result> {
   /** How many wait. */
   length = 0;
 
-  /** Waits until it is resolved through {@link WaitList.shift}, or refused. */
-  wait(payload: Payload, ctx: AdmissionOptions): Promise<Result> {
+  /** Waits until it is resolved through {@link WaitList.shift}, or rejected. */
+  wait(payload: Payload, ctx: CallContext): Promise<Result> {
     return new Promise((resolve, reject) => {
       const waiter = new Waiter(payload, ctx, resolve, reject);
       this.#enter(waiter);
-      waiter.stopWatching = watchAdmission(ctx, this.#clock, this.#name, (refusal) => {
+      waiter.stopWatching = watchContext(ctx, this.#clock, this.#name, (rejection) => {
         this.#leave(waiter);
-        reject(refusal);
+        reject(rejection);
         this.#onGaveUp();
       });
     });
@@ -69,7 +70,7 @@ export class WaitList<Payload, Result> {
     return waiter;
   }
 
-  /** Refuses everybody. */
+  /** Rejects everybody. */
   rejectAll(code: 'SHUTTING_DOWN'): void {
     for (let waiter = this.shift(); waiter !== undefined; waiter = this.shift()) {
       waiter.reject(new RejectedError(code, this.#name));

@@ -11,7 +11,7 @@ function setup(options: Partial<BoundedQueueOptions<string>> = {}) {
 }
 
 describe('BoundedQueue', () => {
-  it('hands out what came first, and refuses when it is full', () => {
+  it('hands out what came first, and rejects when it is full', () => {
     const { queue } = setup();
     expect(['a', 'b', 'c', 'd'].map((item) => queue.tryPush(item))).toEqual([true, true, true, false]);
     expect([queue.tryTake(), queue.peek(), queue.tryTake(), queue.tryTake(), queue.tryTake()]).toEqual([
@@ -21,10 +21,10 @@ describe('BoundedQueue', () => {
       'c',
       undefined,
     ]);
-    expect(queue.stats()).toMatchObject({ size: 0, accepted: 3, taken: 3, dropped: 0, refused: 1 });
+    expect(queue.stats()).toMatchObject({ size: 0, accepted: 3, taken: 3, dropped: 0, rejected: 1 });
   });
 
-  it('refuses with the time in which the backlog drains, once it has seen itself drain', async () => {
+  it('rejects with the time in which the backlog drains, once it has seen itself drain', async () => {
     const { clock, queue } = setup();
     for (const item of ['a', 'b', 'c']) queue.tryPush(item);
     await expect(queue.push('d')).rejects.toMatchObject({
@@ -70,7 +70,7 @@ describe('BoundedQueue', () => {
     expect(told).toEqual(['late DEADLINE_EXCEEDED']);
   });
 
-  it('refuses what is over when it comes', async () => {
+  it('rejects what is over when it comes', async () => {
     const { queue } = setup();
     const aborted = AbortSignal.abort();
     expect(queue.tryPush('a', { signal: aborted })).toBe(false);
@@ -176,7 +176,7 @@ describe('taking', () => {
 });
 
 describe('waiting for room', () => {
-  it('lets so many producers wait, in order, and refuses the rest', async () => {
+  it('lets so many producers wait, in order, and rejects the rest', async () => {
     const { queue } = setup({ capacity: 1, maxWaitingProducers: 2 });
     const accepted: string[] = [];
     const push = (item: string): Promise<unknown> => queue.push(item).then(() => accepted.push(item));
@@ -246,7 +246,7 @@ describe('closing', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses whoever waits, on either side', async () => {
+  it('rejects whoever waits, on either side', async () => {
     const empty = setup().queue;
     const taker = empty.take();
     taker.catch(() => {});

@@ -1,4 +1,4 @@
-import type { AdmissionOptions, RejectedError } from '@bp/core';
+import type { CallContext, RejectedError } from '@bp/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairQueue } from '../src/index.ts';
@@ -239,7 +239,7 @@ describe('FairQueue', () => {
           onDrop: (id, { code }) => end(id, code),
         });
         const controllers: AbortController[] = [];
-        const waiting = new Map<number, AdmissionOptions>();
+        const waiting = new Map<number, CallContext>();
         for (const { do: what, ctx, which } of steps) {
           if (what === 'push') {
             const id = controllers.length;

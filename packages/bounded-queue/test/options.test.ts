@@ -12,7 +12,7 @@ describe('options that make no sense', () => {
     [{ capacity: 1, highWater: 0.5, lowWater: 0.5 }, /lowWater must be below highWater = 0.5, got 0.5/],
     [
       { capacity: 1, overflow: 'drop' as never },
-      /overflow must be one of "refuse", "drop-oldest", got "drop"/,
+      /overflow must be one of "reject", "drop-oldest", got "drop"/,
     ],
     [{ capacity: 1, onDrop: true as never }, /onDrop must be a function/],
     [{ capacity: 1, name: '' }, /name/],
@@ -20,7 +20,7 @@ describe('options that make no sense', () => {
     [undefined as never, /options must be an object/],
   ])('%j', (options, message) => expect(() => new BoundedQueue(options)).toThrow(message));
 
-  it('are refused by the other queue too', () => {
+  it('are rejected by the other queue too', () => {
     expect(() => new PriorityQueue({ capacity: -1 })).toThrow(/capacity/);
   });
 });

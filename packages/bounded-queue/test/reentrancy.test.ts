@@ -136,7 +136,7 @@ describe('what is told of a queue may change it', () => {
     expect(taken).toBe(left[0] === 'b' && left.length === 2 ? 'a' : undefined);
     expect(Array.from({ length: queue.size }, () => queue.tryTake())).toEqual(left);
     expect(told).toEqual(left.length === 1 ? [] : [true, false]);
-    expect(queue.stats()).toMatchObject({ size: 0, weight: 0, dropped: 0, refused: 0 });
+    expect(queue.stats()).toMatchObject({ size: 0, weight: 0, dropped: 0, rejected: 0 });
   });
 
   it('a question whether an item is wanted may end it', () => {
@@ -187,7 +187,7 @@ describe('what is told of a queue may change it', () => {
             const item = `${ids++}`;
             const plain = ids % 3 === 0;
             if (!queue.tryPush(item, plain ? undefined : { ...ctx, deadline, signal: controller.signal })) {
-              ended.set(item, 'refused');
+              ended.set(item, 'rejected');
             }
           };
           const react = (how: string): void => {
@@ -232,14 +232,14 @@ describe('those who wait', () => {
     const queue = new BoundedQueue<string>(settings);
     queue.tryPush('a');
     const late = queue.push('late', { deadline: 20 });
-    const refused = expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const rejected = expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     const next = queue.push('next');
     clock.jumpTo(30);
     expect(queue.tryTake()).toBe('a');
     await next;
-    await refused;
+    await rejected;
     await expect(queue.take()).resolves.toBe('next');
-    expect(queue.stats()).toMatchObject({ waitingProducers: 0, refused: 1 });
+    expect(queue.stats()).toMatchObject({ waitingProducers: 0, rejected: 1 });
   });
 
   it('come in when a heavy one before them gives up', async () => {
@@ -248,11 +248,11 @@ describe('those who wait', () => {
     queue.tryPush('a', { cost: 2 });
     const controller = new AbortController();
     const heavy = queue.push('heavy', { cost: 3, signal: controller.signal });
-    const refused = expect(heavy).rejects.toMatchObject({ code: 'CANCELLED' });
+    const rejected = expect(heavy).rejects.toMatchObject({ code: 'CANCELLED' });
     const light = queue.push('light');
     controller.abort();
-    await Promise.all([refused, light]);
-    expect(queue.stats()).toMatchObject({ size: 2, refused: 1 });
+    await Promise.all([rejected, light]);
+    expect(queue.stats()).toMatchObject({ size: 2, rejected: 1 });
   });
 
   it('are given what a producer brings into the place of one that was over', async () => {
@@ -310,7 +310,7 @@ describe('plain items, while something else is going on', () => {
     clock.advanceSync(100);
     queue.tryTake();
     queue.tryPush('last');
-    await expect(queue.push('refused')).rejects.toMatchObject({ retryAfterMs: 1000 });
+    await expect(queue.push('rejected')).rejects.toMatchObject({ retryAfterMs: 1000 });
   });
 
   it('that a listener brings after it emptied the queue itself count the same', async () => {
@@ -329,7 +329,7 @@ describe('plain items, while something else is going on', () => {
     clock.advanceSync(100);
     queue.tryTake();
     queue.tryPush('last');
-    await expect(queue.push('refused')).rejects.toMatchObject({ retryAfterMs: 1000 });
+    await expect(queue.push('rejected')).rejects.toMatchObject({ retryAfterMs: 1000 });
   });
 
   it('are bounded by weight, of which each has one', () => {

@@ -20,7 +20,7 @@ describe('what other queues got wrong', () => {
       Promise.allSettled(Array.from({ length: 100 }, (_, i) => queue.push(i)).slice(4)),
     ]);
     expect(results.every(({ status }) => status === 'rejected')).toBe(true);
-    expect(queue.stats()).toMatchObject({ waitingProducers: 3, refused: 96 });
+    expect(queue.stats()).toMatchObject({ waitingProducers: 3, rejected: 96 });
   });
 
   it('workerpool: cancelled items do not count against the bound', () => {

@@ -12,7 +12,7 @@ interface Item {
 interface Drop {
   readonly id: number;
   readonly waitedMs: number;
-  readonly refusal: RejectedError;
+  readonly rejection: RejectedError;
 }
 
 const TARGET_MS = 50;
@@ -24,7 +24,7 @@ function setup(sojourn: SojournOptions = {}, capacity = 1000, Kind = BoundedQueu
     capacity,
     clock,
     sojourn,
-    onDrop: ({ id, at }, refusal) => void drops.push({ id, waitedMs: clock.now() - at, refusal }),
+    onDrop: ({ id, at }, rejection) => void drops.push({ id, waitedMs: clock.now() - at, rejection }),
   });
   let pushed = 0;
   const push = (count = 1, ctx = {}): void => {
@@ -83,8 +83,8 @@ describe('sojourn control', () => {
     expect(taken.length).toBe(200);
     expect(Math.max(...taken.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(2 * TARGET_MS);
     expect(drops.length).toBeGreaterThan(200);
-    for (const { waitedMs, refusal } of drops) {
-      expect(refusal.code).toBe('SHED');
+    for (const { waitedMs, rejection } of drops) {
+      expect(rejection.code).toBe('SHED');
       expect(waitedMs).toBeGreaterThan(2 * TARGET_MS);
     }
     const { accepted, dropped, taken: all, size } = queue.stats();
@@ -183,7 +183,7 @@ describe('sojourn control', () => {
     queue.tryTake();
     clock.advanceSync(3_600_000);
     overload(1000);
-    const { retryAfterMs } = (drops.at(-1) as Drop).refusal;
+    const { retryAfterMs } = (drops.at(-1) as Drop).rejection;
     expect(Math.abs((retryAfterMs as number) - queue.size * 10)).toBeLessThan(50);
   });
 
@@ -222,8 +222,8 @@ describe('sojourn control', () => {
           } else {
             controllers[now.which]?.abort();
           }
-          for (const { waitedMs, refusal } of drops.slice(before)) {
-            if (refusal.code === 'SHED') expect(waitedMs).toBeGreaterThan(2 * TARGET_MS);
+          for (const { waitedMs, rejection } of drops.slice(before)) {
+            if (rejection.code === 'SHED') expect(waitedMs).toBeGreaterThan(2 * TARGET_MS);
           }
           expect(queue.stats()).toMatchObject({ taken: left, dropped: drops.length });
           expect(queue.stats().accepted).toBe(left + drops.length + queue.size);

@@ -1,28 +1,24 @@
+import { type CallContext, type Clock, type Policy, RejectedError, systemClock } from '@bp/core';
 import {
-  type AdmissionOptions,
-  type Clock,
   checkClock,
   checkFunction,
   checkName,
   checkOptions,
   checkPositive,
-  NO_ADMISSION_OPTIONS,
-  type Policy,
-  RejectedError,
-  refusalAtEntry,
-  refuse,
-  systemClock,
-} from '@bp/core';
+  EMPTY_CONTEXT,
+  rejectedPromise,
+  rejectionAtEntry,
+} from '@bp/core/kit';
 import { outcomeOf } from './outcome.ts';
 import { createWindow } from './window.ts';
 
 /** Options of `AdaptiveThrottle`. */
 export interface AdaptiveThrottleOptions {
-  /** How many calls are tried for each that succeeds before any is refused (>= 1). Default: 2. */
+  /** How many calls are tried for each that succeeds before any is rejected (>= 1). Default: 2. */
   readonly k?: number | undefined;
   /** Milliseconds of the past that count (> 0). Default: 120 000. */
   readonly windowMs?: number | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: `adaptive-throttle`. */
+  /** What it is called in rejections (1 to 100 characters). Default: `adaptive-throttle`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
@@ -35,13 +31,13 @@ export interface AdaptiveThrottleStats {
   /** Calls of the window that were let through, and how many of them the dependency accepted. */
   readonly requests: number;
   readonly accepts: number;
-  /** The share of calls that is refused now, 0 to 1. */
-  readonly refusalShare: number;
+  /** The share of calls that is rejected now, 0 to 1. */
+  readonly rejectionShare: number;
 }
 
 /**
- * The soft breaker: instead of all or nothing it refuses in proportion to how much of the load the dependency fails,
- * with probability `max(0, (requests - k * accepts) / (requests + 1))`, refused calls counted among the requests.
+ * The soft breaker: instead of all or nothing it rejects in proportion to how much of the load the dependency fails,
+ * with probability `max(0, (requests - k * accepts) / (requests + 1))`, rejected calls counted among the requests.
  *
  * Source: B. Beyer et al., Site Reliability Engineering, chapter 21, "Client-Side Throttling".
  */
@@ -66,22 +62,17 @@ export class AdaptiveThrottle implements Policy {
     this.#window = createWindow({ ms: this.#windowMs });
   }
 
-  execute<T>(fn: () => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends AdmissionOptions>(fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
   /**
-   * Calls `fn`, or refuses with `CIRCUIT_OPEN` and the time in which a tenth of the window passes. Refusals that `fn`
+   * Calls `fn`, or rejects with `CIRCUIT_OPEN` and the time in which a tenth of the window passes. Rejections that `fn`
    * throws and the caller's cancellation count neither way.
    */
-  execute<T>(
-    fn: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
-  ): Promise<T> {
-    const over = refusalAtEntry(ctx, this.#clock, this.#name);
-    if (over !== undefined) return refuse(over);
-    if (this.#random() < this.stats().refusalShare) {
+  execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
+    const over = rejectionAtEntry(ctx, this.#clock, this.#name);
+    if (over !== undefined) return rejectedPromise(over);
+    if (this.#random() < this.stats().rejectionShare) {
       this.#record(true);
       const retryAfterMs = this.#windowMs / 10;
-      return refuse(new RejectedError('CIRCUIT_OPEN', this.#name, { retryAfterMs }));
+      return rejectedPromise(new RejectedError('CIRCUIT_OPEN', this.#name, { retryAfterMs }));
     }
     return this.#run(fn, ctx);
   }
@@ -91,12 +82,16 @@ export class AdaptiveThrottle implements Policy {
     this.#window.expire(this.#clock.now());
     const requests = this.#window.calls;
     const accepts = requests - this.#window.failures;
-    return { requests, accepts, refusalShare: Math.max(0, (requests - this.#k * accepts) / (requests + 1)) };
+    return {
+      requests,
+      accepts,
+      rejectionShare: Math.max(0, (requests - this.#k * accepts) / (requests + 1)),
+    };
   }
 
-  async #run<T>(fn: (ctx: never) => T | PromiseLike<T>, ctx: AdmissionOptions): Promise<T> {
+  async #run<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext): Promise<T> {
     try {
-      const result = await fn(ctx as never);
+      const result = await fn(ctx);
       this.#record(false);
       return result;
     } catch (error) {

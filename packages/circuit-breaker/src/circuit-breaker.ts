@@ -1,24 +1,21 @@
+import { type CallContext, type Policy, RejectedError, type Unsubscribe } from '@bp/core';
 import {
-  type AdmissionOptions,
   checkInteger,
   checkNonNegative,
   checkOneOf,
   checkOptions,
+  EMPTY_CONTEXT,
   Listeners,
-  NO_ADMISSION_OPTIONS,
-  type Policy,
-  RejectedError,
-  refusalAtEntry,
-  refuse,
-  type Unsubscribe,
-} from '@bp/core';
+  rejectedPromise,
+  rejectionAtEntry,
+} from '@bp/core/kit';
 import { type CircuitBreakerOptions, type ResolvedCircuitBreakerOptions, resolveOptions } from './options.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
 import { OncePermit, type Permit } from './permit.ts';
 import { type CircuitState, StateMachine } from './states.ts';
 
 const REFUSED = -1;
-/** The generation of a call that is let through only because nothing may be refused: no state is its own. */
+/** The generation of a call that is let through only because nothing may be rejected: no state is its own. */
 const UNCOUNTED = -2;
 
 /** A change of state. */
@@ -45,8 +42,8 @@ export interface CircuitBreakerStats {
   readonly succeeded: number;
   readonly failed: number;
   readonly ignored: number;
-  /** Calls refused. */
-  readonly refused: number;
+  /** Calls rejected. */
+  readonly rejected: number;
 }
 
 /** What survives a restart: how a breaker stands, in times that mean the same to any clock. */
@@ -61,7 +58,7 @@ export interface CircuitSnapshot {
  * Stops calling a dependency that fails, tries it again with a few probes, and says when.
  *
  * Every call belongs to the generation it began in; what comes of it changes nothing if the state has changed since.
- * Refusals by other primitives and the caller's own cancellation are no failures. There is no timer.
+ * Rejections by other primitives and the caller's own cancellation are no failures. There is no timer.
  */
 export class CircuitBreaker implements Policy {
   readonly #options: ResolvedCircuitBreakerOptions;
@@ -74,7 +71,7 @@ export class CircuitBreaker implements Policy {
   #succeeded = 0;
   #failed = 0;
   #ignored = 0;
-  #refused = 0;
+  #rejected = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: CircuitBreakerOptions = {}) {
@@ -92,29 +89,24 @@ export class CircuitBreaker implements Policy {
     return this.#machine.stateAt(this.#options.clock.now());
   }
 
-  /** A permit to settle by hand, or undefined if the call is refused. Never throws; a refusal allocates nothing. */
+  /** A permit to settle by hand, or undefined if the call is rejected. Never throws; a rejection allocates nothing. */
   tryAcquire(): Permit | undefined {
     const generation = this.#admit();
     if (generation === REFUSED) return undefined;
     return new OncePermit(this.#settle, generation, this.#startedAt());
   }
 
-  execute<T>(fn: () => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends AdmissionOptions>(fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
   /**
    * Calls `fn` if the breaker lets it, and counts what comes of it. Rejects with the error of `fn`, or with a
    * `RejectedError` of code `CIRCUIT_OPEN` (and the time left), `DEADLINE_EXCEEDED` or `CANCELLED` if `ctx` was over.
    */
-  execute<T>(
-    fn: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
-  ): Promise<T> {
-    if (ctx !== NO_ADMISSION_OPTIONS) {
-      const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
-      if (over !== undefined) return refuse(over);
+  execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
+    if (ctx !== EMPTY_CONTEXT) {
+      const over = rejectionAtEntry(ctx, this.#options.clock, this.#options.name);
+      if (over !== undefined) return rejectedPromise(over);
     }
     const generation = this.#admit();
-    if (generation === REFUSED) return refuse(this.#refusal());
+    if (generation === REFUSED) return rejectedPromise(this.#rejection());
     const startedAt = this.#startedAt();
     // Two functions are cheaper than the generator behind an async method, and this is the path of every good call.
     return start(fn, ctx).then(
@@ -144,7 +136,7 @@ export class CircuitBreaker implements Policy {
     return this.#transitions.add(listener);
   }
 
-  /** Refuses everything until what is returned is disposed; isolations nest, and the last one to end closes the breaker. */
+  /** Rejects everything until what is returned is disposed; isolations nest, and the last one to end closes the breaker. */
   isolate(): Disposable {
     this.#isolations++;
     if (this.#isolations === 1) this.#machine.isolate();
@@ -207,22 +199,22 @@ export class CircuitBreaker implements Policy {
       succeeded: this.#succeeded,
       failed: this.#failed,
       ignored: this.#ignored,
-      refused: this.#refused,
+      rejected: this.#rejected,
     };
   }
 
-  /** The generation that the call belongs to, or that it is refused. */
+  /** The generation that the call belongs to, or that it is rejected. */
   #admit(): number {
     const machine = this.#machine;
     if (machine.isClosed || machine.admit(this.#options.clock.now())) {
       this.#admitted++;
       return machine.generation;
     }
-    if (this.#options.metricsOnly) {
+    if (this.#options.shadow) {
       this.#admitted++;
       return UNCOUNTED;
     }
-    this.#refused++;
+    this.#rejected++;
     return REFUSED;
   }
 
@@ -230,7 +222,7 @@ export class CircuitBreaker implements Policy {
     return this.#timed ? this.#options.clock.now() : 0;
   }
 
-  #refusal(): RejectedError {
+  #rejection(): RejectedError {
     const retryAfterMs = this.retryAfterMs();
     return new RejectedError('CIRCUIT_OPEN', this.#options.name, {
       retryAfterMs: retryAfterMs === Number.POSITIVE_INFINITY ? undefined : retryAfterMs,
@@ -256,9 +248,9 @@ export class CircuitBreaker implements Policy {
 }
 
 /** What `fn` comes to, also if it throws before it returns. */
-function start<T>(fn: (ctx: never) => T | PromiseLike<T>, ctx: AdmissionOptions): Promise<T> {
+function start<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext): Promise<T> {
   try {
-    return Promise.resolve(fn(ctx as never));
+    return Promise.resolve(fn(ctx));
   } catch (error) {
     return Promise.reject(error);
   }

@@ -1,4 +1,5 @@
-import { type Clock, checkInteger, checkOptions, checkPositive, systemClock } from '@bp/core';
+import { type Clock, systemClock } from '@bp/core';
+import { checkInteger, checkOptions, checkPositive } from '@bp/core/kit';
 import { CircuitBreaker } from './circuit-breaker.ts';
 import type { CircuitBreakerOptions } from './options.ts';
 
@@ -62,7 +63,7 @@ export class KeyedCircuitBreakers {
     return this.#kept.size;
   }
 
-  /** The breaker of `key`, named `name:key` in refusals; the key is cut to 60 characters there. */
+  /** The breaker of `key`, named `name:key` in rejections; the key is cut to 60 characters there. */
   get(key: string): CircuitBreaker {
     const now = this.#clock.now();
     const kept = this.#kept.get(key);

@@ -1,5 +1,5 @@
+import { type Clock, systemClock } from '@bp/core';
 import {
-  type Clock,
   checkBetween,
   checkBoolean,
   checkClock,
@@ -9,8 +9,7 @@ import {
   checkOptions,
   checkPositive,
   neverThrowing,
-  systemClock,
-} from '@bp/core';
+} from '@bp/core/kit';
 import type { Outcome } from './outcome.ts';
 
 /** How a call settled, for `classify`. */
@@ -66,7 +65,7 @@ export interface CircuitBreakerOptions extends TripOptions {
   readonly halfOpenMaxMs?: number | undefined;
   /**
    * What a settled call counts as; undefined leaves it to the default: results are successes, errors failures, but
-   * refusals by other primitives and the caller's own cancellation are ignored. The caller of `execute` is given its result
+   * rejections by other primitives and the caller's own cancellation are ignored. The caller of `execute` is given its result
    * or error whatever this says; if it throws the default holds, and what it threw surfaces as an uncaught exception.
    */
   readonly classify?: ((settled: Settled) => Outcome | undefined) | undefined;
@@ -76,8 +75,8 @@ export interface CircuitBreakerOptions extends TripOptions {
    */
   readonly retryAfterOf?: ((error: unknown) => number | undefined) | undefined;
   /** Whether it only counts and tells, and lets everything through. Default: false. */
-  readonly metricsOnly?: boolean | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: `circuit-breaker`. */
+  readonly shadow?: boolean | undefined;
+  /** What it is called in rejections (1 to 100 characters). Default: `circuit-breaker`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
@@ -111,7 +110,7 @@ export interface ResolvedCircuitBreakerOptions {
   /** Undefined if every call counts as it does by default: no call then pays for asking. */
   readonly classify: ((settled: Settled) => Outcome | undefined) | undefined;
   readonly retryAfterOf: (error: unknown) => number | undefined;
-  readonly metricsOnly: boolean;
+  readonly shadow: boolean;
   readonly name: string;
   readonly clock: Clock;
   readonly random: () => number;
@@ -182,7 +181,7 @@ export function resolveOptions(options: CircuitBreakerOptions): ResolvedCircuitB
       checkFunction('retryAfterOf', options.retryAfterOf ?? ownRetryAfter),
       () => undefined,
     ),
-    metricsOnly: checkBoolean('metricsOnly', options.metricsOnly ?? false),
+    shadow: checkBoolean('shadow', options.shadow ?? false),
     name: checkName('name', options.name ?? 'circuit-breaker'),
     clock: checkClock('clock', options.clock ?? systemClock),
     random: checkFunction('random', options.random ?? Math.random),

@@ -8,10 +8,10 @@ const fail = (): never => {
 };
 
 describe('AdaptiveThrottle', () => {
-  it('refuses nobody while most calls succeed', async () => {
+  it('rejects nobody while most calls succeed', async () => {
     const throttle = new AdaptiveThrottle({ clock: new VirtualClock(), random: () => 0 });
     for (let i = 0; i < 100; i++) await throttle.execute(i % 2 === 0 ? () => 1 : fail).catch(() => {});
-    expect(throttle.stats()).toMatchObject({ requests: 100, accepts: 50, refusalShare: 0 });
+    expect(throttle.stats()).toMatchObject({ requests: 100, accepts: 50, rejectionShare: 0 });
   });
 
   it('sends about k calls for each that succeeds', async () => {
@@ -37,13 +37,13 @@ describe('AdaptiveThrottle', () => {
     expect(sent).toBeLessThan(0.45 * 5000);
   });
 
-  it('recovers when the window has passed, and counts no refusal of others', async () => {
+  it('recovers when the window has passed, and counts no rejection of others', async () => {
     const clock = new VirtualClock();
     const throttle = new AdaptiveThrottle({ clock, windowMs: 1000, random: () => 0.999 });
     for (let i = 0; i < 50; i++) await throttle.execute(fail).catch(() => {});
-    expect(throttle.stats().refusalShare).toBeGreaterThan(0.9);
+    expect(throttle.stats().rejectionShare).toBeGreaterThan(0.9);
     clock.advanceSync(1000);
-    expect(throttle.stats().refusalShare).toBe(0);
+    expect(throttle.stats().rejectionShare).toBe(0);
     await throttle.execute(() => Promise.reject(new RejectedError('QUEUE_FULL', 'pool'))).catch(() => {});
     expect(throttle.stats().requests).toBe(0);
   });

@@ -89,7 +89,7 @@ describe('a closed breaker', () => {
     expect(breaker.state).toBe('OPEN');
   });
 
-  it('ignores refusals by other primitives and cancelled calls, and counts a deadline that passed while it worked', async () => {
+  it('ignores rejections by other primitives and cancelled calls, and counts a deadline that passed while it worked', async () => {
     const breaker = new CircuitBreaker({ consecutiveFailures: 1 });
     const throws = (error: unknown, ctx = {}): Promise<void> =>
       breaker.execute(() => Promise.reject(error), ctx).catch(() => {});
@@ -137,8 +137,8 @@ describe('a closed breaker', () => {
   });
 
   it('only counts when it is there for the metrics', () => {
-    const breaker = new CircuitBreaker({ consecutiveFailures: 1, metricsOnly: true });
+    const breaker = new CircuitBreaker({ consecutiveFailures: 1, shadow: true });
     for (let i = 0; i < 5; i++) breaker.tryAcquire()?.failure();
-    expect(breaker.stats()).toMatchObject({ state: 'OPEN', admitted: 5, refused: 0 });
+    expect(breaker.stats()).toMatchObject({ state: 'OPEN', admitted: 5, rejected: 0 });
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { KeyedCircuitBreakers } from '../src/index.ts';
 
 describe('KeyedCircuitBreakers', () => {
-  it('keeps keys apart and names them in refusals', async () => {
+  it('keeps keys apart and names them in rejections', async () => {
     const breakers = new KeyedCircuitBreakers({ consecutiveFailures: 1, name: 'host' });
     breakers.get('a').tryAcquire()?.failure();
     expect(breakers.get('b').state).toBe('CLOSED');

@@ -10,12 +10,12 @@ const opened = (options: CircuitBreakerOptions, error?: unknown): CircuitBreaker
 };
 
 describe('an open breaker', () => {
-  it('refuses at once and says exactly when to come back', async () => {
+  it('rejects at once and says exactly when to come back', async () => {
     const clock = new VirtualClock();
     const breaker = opened({ openMs: 500, clock, name: 'payments' });
     clock.advanceSync(100);
-    const refusal = await breaker.execute(() => 1).catch((error: unknown) => error);
-    expect(refusal).toMatchObject({ code: 'CIRCUIT_OPEN', limiter: 'payments', retryAfterMs: 400 });
+    const rejection = await breaker.execute(() => 1).catch((error: unknown) => error);
+    expect(rejection).toMatchObject({ code: 'CIRCUIT_OPEN', limiter: 'payments', retryAfterMs: 400 });
     expect(breaker.tryAcquire()).toBeUndefined();
     clock.advanceSync(399.9);
     expect(breaker.state).toBe('OPEN');
@@ -24,13 +24,13 @@ describe('an open breaker', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('makes every refusal a fresh object', async () => {
+  it('makes every rejection a fresh object', async () => {
     const breaker = opened({});
-    const refusals = await Promise.all(
+    const rejections = await Promise.all(
       [1, 2].map(() => breaker.execute(() => 1).catch((error: unknown) => error)),
     );
-    expect(refusals.every((refusal) => isRejected(refusal, 'CIRCUIT_OPEN'))).toBe(true);
-    expect(refusals[0]).not.toBe(refusals[1]);
+    expect(rejections.every((rejection) => isRejected(rejection, 'CIRCUIT_OPEN'))).toBe(true);
+    expect(rejections[0]).not.toBe(rejections[1]);
   });
 
   it('stays open longer each time it fails again, up to a bound', () => {
@@ -102,7 +102,7 @@ describe('an isolated breaker', () => {
     expect(breaker.state).toBe('ISOLATED');
   });
 
-  it('refuses until the last isolation ends, without a time to come back', async () => {
+  it('rejects until the last isolation ends, without a time to come back', async () => {
     const breaker = new CircuitBreaker();
     const one = breaker.isolate();
     const other = breaker.isolate();

@@ -34,7 +34,7 @@ describe('options that make no sense', () => {
     [null as never, /options must be an object/],
   ])('%j', (options, message) => expect(() => new CircuitBreaker(options)).toThrow(message));
 
-  it('are refused by the others too', () => {
+  it('are rejected by the others too', () => {
     expect(() => new KeyedCircuitBreakers({ maxKeys: 0 })).toThrow(/maxKeys/);
     expect(() => new KeyedCircuitBreakers({ openMs: -1 })).toThrow(/openMs/);
     expect(() => new AdaptiveThrottle({ k: 0.5 })).toThrow(/k must be at least 1/);

@@ -50,7 +50,7 @@ describe('what other breakers got wrong', () => {
     expect(breaker.state).toBe('OPEN');
   });
 
-  it('opossum, cockatiel: capacity refusals inside the breaker do not trip it', async () => {
+  it('opossum, cockatiel: capacity rejections inside the breaker do not trip it', async () => {
     const { breaker } = setup();
     for (let i = 0; i < 10; i++) {
       await breaker

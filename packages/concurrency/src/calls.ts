@@ -1,7 +1,7 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import type { Line } from './line.ts';
 import type { Permits } from './permits.ts';
-import type { Refusals } from './refusals.ts';
+import type { Rejections } from './rejections.ts';
 
 type Work<T> = (ctx: never) => T | PromiseLike<T>;
 
@@ -9,19 +9,19 @@ type Work<T> = (ctx: never) => T | PromiseLike<T>;
 export class Calls {
   readonly #permits: Permits;
   readonly #line: Line;
-  readonly #refusals: Refusals;
+  readonly #rejections: Rejections;
 
-  constructor(permits: Permits, line: Line, refusals: Refusals) {
+  constructor(permits: Permits, line: Line, rejections: Rejections) {
     this.#permits = permits;
     this.#line = line;
-    this.#refusals = refusals;
+    this.#rejections = rejections;
   }
 
   /** Runs `fn` under a permit that was begun at `startedAt`. */
-  run<T>(fn: Work<T>, ctx: AdmissionOptions, cost: number, startedAt: number): Promise<T> {
+  run<T>(fn: Work<T>, ctx: CallContext, cost: number, startedAt: number): Promise<T> {
     let result: T | PromiseLike<T>;
     try {
-      result = fn(ctx as never);
+      result = fn(ctx);
     } catch (error) {
       this.#line.end(cost, startedAt);
       return Promise.reject(error);
@@ -34,12 +34,12 @@ export class Calls {
   }
 
   /** Runs `fn` when it is its turn. Async, so that it runs in the async context of its caller, whoever gives it the permit. */
-  async runInTurn<T>(fn: Work<T>, ctx: AdmissionOptions, cost: number): Promise<T> {
+  async runInTurn<T>(fn: Work<T>, ctx: CallContext, cost: number): Promise<T> {
     const line = this.#line;
     const start = await line.turn(cost, ctx);
     if (typeof start !== 'number') throw start;
     // It may have been cancelled since it was given the permit.
-    const over = this.#refusals.ifOver(ctx);
+    const over = this.#rejections.ifOver(ctx);
     if (over !== undefined) {
       line.end(cost, Number.NaN);
       throw over;
@@ -47,7 +47,7 @@ export class Calls {
     this.#permits.admitted++;
     let result: T;
     try {
-      result = await fn(ctx as never);
+      result = await fn(ctx);
     } catch (error) {
       line.end(cost, start);
       throw error;

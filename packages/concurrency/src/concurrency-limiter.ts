@@ -1,12 +1,5 @@
-import {
-  type AdmissionOptions,
-  checkInteger,
-  NO_ADMISSION_OPTIONS,
-  type Policy,
-  type RejectedError,
-  refusalAtEntry,
-  type Unsubscribe,
-} from '@bp/core';
+import type { CallContext, Policy, RejectedError, Unsubscribe } from '@bp/core';
+import { checkInteger, EMPTY_CONTEXT, rejectionAtEntry } from '@bp/core/kit';
 import { Calls } from './calls.ts';
 import { Line } from './line.ts';
 import { Onlookers } from './onlookers.ts';
@@ -17,7 +10,7 @@ import {
 } from './options.ts';
 import { OncePermit, type Permit } from './permit.ts';
 import { Permits } from './permits.ts';
-import { Refusals } from './refusals.ts';
+import { Rejections } from './rejections.ts';
 
 /** A snapshot of a `ConcurrencyLimiter`: gauges and counters that only grow. */
 export interface ConcurrencyLimiterStats {
@@ -29,8 +22,8 @@ export interface ConcurrencyLimiterStats {
   readonly maxQueue: number;
   /** Calls ever given a permit. */
   readonly admitted: number;
-  /** Calls ever refused, at arrival or while they waited. */
-  readonly refused: number;
+  /** Calls ever rejected, at arrival or while they waited. */
+  readonly rejected: number;
   /** How long a permit is out, in milliseconds: a mean that follows the last calls; undefined until one came back. */
   readonly serviceMs: number | undefined;
   /** How long those who waited did, in milliseconds: a mean of the same kind; undefined until one had its turn. */
@@ -39,7 +32,7 @@ export interface ConcurrencyLimiterStats {
 
 /**
  * Lets at most `limit` calls run at once; some more wait in order of priority, first come first served among equals,
- * and the rest is refused with the time after which the backlog will have been served.
+ * and the rest is rejected with the time after which the backlog will have been served.
  *
  * A newcomer never overtakes whoever waits, a heavy call is not starved by light ones, and a permit comes back exactly
  * once, when the work has ended.
@@ -47,7 +40,7 @@ export interface ConcurrencyLimiterStats {
 export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #options: ResolvedConcurrencyLimiterOptions;
   readonly #permits: Permits;
-  readonly #refusals: Refusals;
+  readonly #rejections: Rejections;
   readonly #onlookers: Onlookers;
   readonly #line: Line;
   readonly #calls: Calls;
@@ -60,20 +53,20 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     this.#options = resolveOptions(options);
     const { limit, maxQueue, loopYielding, loopBudget, clock, name } = this.#options;
     this.#permits = new Permits(limit, loopBudget, loopYielding === 'always' && maxQueue > 0);
-    this.#refusals = new Refusals(clock, name);
+    this.#rejections = new Rejections(clock, name);
     this.#onlookers = new Onlookers(this.#options, {
       hasRoom: ({ cost, priority, key }) => this.check({ cost, priority, key }),
       isIdle: () => this.#permits.allHome && this.#line.size === 0,
     });
-    this.#line = new Line(this.#options, this.#permits, this.#refusals, this.#onlookers);
-    this.#calls = new Calls(this.#permits, this.#line, this.#refusals);
+    this.#line = new Line(this.#options, this.#permits, this.#rejections, this.#onlookers);
+    this.#calls = new Calls(this.#permits, this.#line, this.#rejections);
   }
 
   /** A permit if one is free and nobody waits for it, else undefined. Never throws; a full limiter allocates nothing. */
-  tryAcquire(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Permit | undefined {
+  tryAcquire(ctx: CallContext = EMPTY_CONTEXT): Permit | undefined {
     const { cost = 1 } = ctx;
     if (Number.isNaN(ctx.priority) || !this.#canStart(cost) || this.#isOver(ctx)) {
-      this.#refusals.count++;
+      this.#rejections.count++;
       return undefined;
     }
     return new OncePermit(this.#giveBack, cost, this.#permits.begin(cost));
@@ -87,10 +80,10 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    * arrival, when the wait and the work would not be done in time), `CANCELLED` or `SHUTTING_DOWN`; with a
    * `RangeError` if the cost is not above 0 or above the limit, or the priority is `NaN`.
    */
-  acquire(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<Permit> {
+  acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<Permit> {
     const { cost = 1 } = ctx;
-    const refusal = this.#refusalAtDoor(cost, ctx);
-    if (refusal !== undefined) return Promise.reject(refusal);
+    const rejection = this.#rejectionAtDoor(cost, ctx);
+    if (rejection !== undefined) return Promise.reject(rejection);
     const permits = this.#permits;
     if (this.#canStart(cost)) {
       return Promise.resolve(new OncePermit(this.#giveBack, cost, permits.begin(cost)));
@@ -104,37 +97,32 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     });
   }
 
-  execute<T>(fn: () => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends AdmissionOptions>(fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
   /**
    * Runs `fn` once there is a permit for it, which is released when `fn` has settled. Rejects as
    * {@link ConcurrencyLimiter.acquire} does, or with the error of `fn`.
    */
-  execute<T>(
-    fn: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
-  ): Promise<T> {
+  execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
     // A call that says nothing of itself, and has a permit, need not be asked for more.
-    if (ctx === NO_ADMISSION_OPTIONS && this.#canStart(1)) {
+    if (ctx === EMPTY_CONTEXT && this.#canStart(1)) {
       return this.#calls.run(fn, ctx, 1, this.#permits.begin(1));
     }
     const { cost = 1 } = ctx;
-    const refusal = this.#refusalAtDoor(cost, ctx);
-    if (refusal !== undefined) return Promise.reject(refusal);
-    if (ctx !== NO_ADMISSION_OPTIONS && this.#canStart(cost)) {
+    const rejection = this.#rejectionAtDoor(cost, ctx);
+    if (rejection !== undefined) return Promise.reject(rejection);
+    if (ctx !== EMPTY_CONTEXT && this.#canStart(cost)) {
       return this.#calls.run(fn, ctx, cost, this.#permits.begin(cost));
     }
     return this.#calls.runInTurn(fn, ctx, cost);
   }
 
   /** Whether {@link ConcurrencyLimiter.acquire} would be given a permit or a place to wait. Changes nothing. */
-  check(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+  check(ctx: CallContext = EMPTY_CONTEXT): boolean {
     const { cost = 1, priority = 0 } = ctx;
     if (this.#closing || !(cost > 0 && cost <= this.#mostCost) || Number.isNaN(priority)) return false;
     if (this.#isOver(ctx)) return false;
     // One that the loop's budget holds back waits in a queue that is empty.
     if (this.#line.size === 0 && this.#permits.hasFree(cost)) return true;
-    return this.#line.refusalToWait(ctx) === undefined;
+    return this.#line.rejectionToWait(ctx) === undefined;
   }
 
   /**
@@ -142,19 +130,19 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    * no place, so somebody may still be quicker. Rejects with `CANCELLED`, `DEADLINE_EXCEEDED` or `SHUTTING_DOWN`, and
    * with `QUEUE_FULL` if 1000 wait for it already.
    */
-  async ready(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
-    const refusal = this.#refusalAtDoor(ctx.cost ?? 1, ctx);
-    if (refusal !== undefined) throw refusal;
+  async ready(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
+    const rejection = this.#rejectionAtDoor(ctx.cost ?? 1, ctx);
+    if (rejection !== undefined) throw rejection;
     await this.#onlookers.waitForRoom(ctx);
   }
 
   /** Milliseconds that a call arriving now would wait for its permit; 0 if it would not, or nothing is known yet. */
-  estimatedWaitMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
+  estimatedWaitMs(ctx: CallContext = EMPTY_CONTEXT): number {
     return this.#line.waitMs(ctx) ?? 0;
   }
 
   /** Milliseconds after which what is ahead of such a call now will have been served; 0 if nothing is, or is known yet. */
-  retryAfterMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
+  retryAfterMs(ctx: CallContext = EMPTY_CONTEXT): number {
     return this.estimatedWaitMs(ctx);
   }
 
@@ -181,25 +169,25 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
       queued: this.#line.waiters?.size ?? 0,
       maxQueue: this.#options.maxQueue,
       admitted,
-      refused: this.#refusals.count,
+      rejected: this.#rejections.count,
       serviceMs,
       waitMs,
     };
   }
 
   /** Resolves when nothing runs and nobody waits; rejects when `ctx` ends first. It goes on admitting meanwhile. */
-  async drain(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
-    const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
+  async drain(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
+    const over = rejectionAtEntry(ctx, this.#options.clock, this.#options.name);
     if (over !== undefined) throw over;
     await this.#onlookers.waitForIdle(ctx);
   }
 
   /**
    * Admits nobody any more and resolves when whoever waits or runs is done, or when `ctx` ends: then whoever still
-   * waits is refused with `SHUTTING_DOWN`. What runs is never interrupted. While the limit is 0 nobody who waits can be done, so
+   * waits is rejected with `SHUTTING_DOWN`. What runs is never interrupted. While the limit is 0 nobody who waits can be done, so
    * give a deadline or raise it. Idempotent: a later call may only end it sooner.
    */
-  close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  close(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       this.#close = resolve;
     });
@@ -226,21 +214,21 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
     return this.#permits.limit === 0 ? this.#options.limit : this.#permits.limit;
   }
 
-  #isOver(ctx: AdmissionOptions): boolean {
-    if (ctx === NO_ADMISSION_OPTIONS) return false;
-    return refusalAtEntry(ctx, this.#options.clock, this.#options.name) !== undefined;
+  #isOver(ctx: CallContext): boolean {
+    if (ctx === EMPTY_CONTEXT) return false;
+    return rejectionAtEntry(ctx, this.#options.clock, this.#options.name) !== undefined;
   }
 
-  /** Why a call is refused before it may start or wait, if it is. */
-  #refusalAtDoor(cost: number, ctx: AdmissionOptions): RejectedError | RangeError | undefined {
-    if (ctx !== NO_ADMISSION_OPTIONS) {
+  /** Why a call is rejected before it may start or wait, if it is. */
+  #rejectionAtDoor(cost: number, ctx: CallContext): RejectedError | RangeError | undefined {
+    if (ctx !== EMPTY_CONTEXT) {
       if (!(cost > 0 && cost <= this.#mostCost)) {
         return new RangeError(`cost must be above 0 and at most limit = ${this.#mostCost}, got ${cost}`);
       }
       if (Number.isNaN(ctx.priority)) return new RangeError('priority must be a number, got NaN');
-      const over = this.#refusals.ifOver(ctx);
+      const over = this.#rejections.ifOver(ctx);
       if (over !== undefined) return over;
     }
-    return this.#closing ? this.#refusals.refuse('SHUTTING_DOWN') : undefined;
+    return this.#closing ? this.#rejections.reject('SHUTTING_DOWN') : undefined;
   }
 }

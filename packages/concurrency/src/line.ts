@@ -1,15 +1,10 @@
 import { FairQueue, PriorityQueue } from '@bp/bounded-queue';
-import {
-  type AdmissionOptions,
-  type LoopBudget,
-  NO_ADMISSION_OPTIONS,
-  type RejectedError,
-  type RejectionCode,
-} from '@bp/core';
+import type { CallContext, RejectedError, RejectionCode } from '@bp/core';
+import { EMPTY_CONTEXT, type LoopBudget } from '@bp/core/kit';
 import type { Onlookers } from './onlookers.ts';
 import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import type { Permits } from './permits.ts';
-import type { Refusals } from './refusals.ts';
+import type { Rejections } from './rejections.ts';
 import { Waiter, withStartBy } from './waiter.ts';
 
 /** Of those who wait, so many share one look at the clock for how long they did. */
@@ -26,7 +21,7 @@ export class Line {
   size = 0;
   readonly #options: ResolvedConcurrencyLimiterOptions;
   readonly #permits: Permits;
-  readonly #refusals: Refusals;
+  readonly #rejections: Rejections;
   readonly #loopBudget: LoopBudget;
   readonly #onlookers: Onlookers;
   #waited = 0;
@@ -37,12 +32,12 @@ export class Line {
   constructor(
     options: ResolvedConcurrencyLimiterOptions,
     permits: Permits,
-    refusals: Refusals,
+    rejections: Rejections,
     onlookers: Onlookers,
   ) {
     this.#options = options;
     this.#permits = permits;
-    this.#refusals = refusals;
+    this.#rejections = rejections;
     this.#loopBudget = options.loopBudget;
     this.#onlookers = onlookers;
     const { maxQueue: capacity, fair, sojourn, name, clock } = options;
@@ -51,32 +46,32 @@ export class Line {
     this.waiters = new Kind<Waiter>({ capacity, sojourn, name, clock, onDrop: this.#onDrop });
   }
 
-  /** The turn of a call that cannot start: when it starts, or why it is refused. */
-  turn(cost: number, ctx: AdmissionOptions): Promise<number | RejectedError> {
-    return ctx === NO_ADMISSION_OPTIONS
+  /** The turn of a call that cannot start: when it starts, or why it is rejected. */
+  turn(cost: number, ctx: CallContext): Promise<number | RejectedError> {
+    return ctx === EMPTY_CONTEXT
       ? new Promise(this.#waitPlain)
       : new Promise((settle) => this.wait(cost, ctx, settle));
   }
 
   /** One for all calls that say nothing of themselves, where others need one each. */
   readonly #waitPlain = (settle: (outcome: number | RejectedError) => void): void =>
-    this.wait(1, NO_ADMISSION_OPTIONS, settle);
+    this.wait(1, EMPTY_CONTEXT, settle);
 
-  /** Has a call wait that cannot start: `settle` is told when it starts, or why it is refused. */
-  wait(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): void {
-    const code = this.#refusalForTime(ctx);
+  /** Has a call wait that cannot start: `settle` is told when it starts, or why it is rejected. */
+  wait(cost: number, ctx: CallContext, settle: (outcome: number | RejectedError) => void): void {
+    const code = this.#rejectionForTime(ctx);
     if (code === undefined && this.#enter(cost, ctx, settle)) return;
-    const refusal = this.#refusals.ifOver(ctx);
-    settle(refusal ?? this.#refusals.refuse(code ?? this.#fullCode, this.#retryAfterMs(ctx)));
+    const rejection = this.#rejections.ifOver(ctx);
+    settle(rejection ?? this.#rejections.reject(code ?? this.#fullCode, this.#retryAfterMs(ctx)));
   }
 
   /** Why a call that cannot start may not wait either, if so. */
-  refusalToWait(ctx: AdmissionOptions): RejectionCode | undefined {
-    return this.#refusalForTime(ctx) ?? (this.waiters?.hasRoom(ctx) ? undefined : this.#fullCode);
+  rejectionToWait(ctx: CallContext): RejectionCode | undefined {
+    return this.#rejectionForTime(ctx) ?? (this.waiters?.hasRoom(ctx) ? undefined : this.#fullCode);
   }
 
   /** Milliseconds that such a call would wait; undefined if nothing is known, such as while the limit is 0. */
-  waitMs(ctx: AdmissionOptions): number | undefined {
+  waitMs(ctx: CallContext): number | undefined {
     const { cost = 1 } = ctx;
     const { pace, active, limit } = this.#permits;
     const ahead = this.waiters?.weightAhead(ctx) ?? 0;
@@ -87,7 +82,7 @@ export class Line {
   }
 
   /** The same, but where the newest come first and there is no room even so, the time in which one is started. */
-  #retryAfterMs(ctx: AdmissionOptions): number | undefined {
+  #retryAfterMs(ctx: CallContext): number | undefined {
     const waitMs = this.waitMs(ctx);
     const { pace, limit } = this.#permits;
     return waitMs === 0 ? pace.msPerPermit(this.#options.clock.now(), limit, true) : waitMs;
@@ -120,7 +115,7 @@ export class Line {
   }
 
   /** Whether such a call would have to wait longer than it may. */
-  #refusalForTime(ctx: AdmissionOptions): RejectionCode | undefined {
+  #rejectionForTime(ctx: CallContext): RejectionCode | undefined {
     const { deadline } = ctx;
     const { maxQueue, maxWaitMs, clock } = this.#options;
     if (maxQueue === 0 || (deadline === undefined && maxWaitMs === Number.POSITIVE_INFINITY)) {
@@ -133,13 +128,13 @@ export class Line {
     const now = clock.now();
     const { pace, active, limit } = this.#permits;
     const full = active >= limit;
-    // While permits are free, to refuse one that could do saves nobody's time: calls that took long because the loop was late would
+    // While permits are free, to reject one that could do saves nobody's time: calls that took long because the loop was late would
     // keep it idle.
     const callMs = waitMs > 0 ? pace.longestMs(now, full) : pace.expectedMs(now, full);
     return now + waitMs + (callMs ?? 0) > deadline ? 'DEADLINE_EXCEEDED' : undefined;
   }
 
-  #enter(cost: number, ctx: AdmissionOptions, settle: (outcome: number | RejectedError) => void): boolean {
+  #enter(cost: number, ctx: CallContext, settle: (outcome: number | RejectedError) => void): boolean {
     const { waiters } = this;
     if (waiters === undefined) return false;
     if (this.size === 0) this.#permits.pace.lineBegins();
@@ -178,11 +173,11 @@ export class Line {
     const next = this.waiters?.tryTakeIf(this.#isNext);
     if (next === undefined) return;
     this.size--;
-    const code = this.#refusalInTurn(next, now);
+    const code = this.#rejectionInTurn(next, now);
     next.settle(
       code === undefined
         ? this.#permits.beginInTurn(next.weight, now, next.since)
-        : this.#refusals.refuse(code, this.waitMs(next.ctx)),
+        : this.#rejections.reject(code, this.waitMs(next.ctx)),
     );
     this.#handOnSoon();
   }
@@ -191,7 +186,7 @@ export class Line {
    * Whether one whose turn it is has waited too long, or too long to be done in time: whoever comes next has more of it
    * left. If nobody does, it may still try.
    */
-  #refusalInTurn({ startBy, ctx }: Waiter, now: number): RejectionCode | undefined {
+  #rejectionInTurn({ startBy, ctx }: Waiter, now: number): RejectionCode | undefined {
     if (startBy !== undefined && startBy <= now) return 'SHED';
     if (ctx.deadline === undefined || this.size === 0) return undefined;
     const longestMs = this.#permits.pace.longestMs(now, false) ?? 0;
@@ -226,13 +221,13 @@ export class Line {
     this.#onlookers.look();
   };
 
-  readonly #onDrop = (waiter: Waiter, refusal: RejectedError): void => {
+  readonly #onDrop = (waiter: Waiter, rejection: RejectedError): void => {
     this.size--;
-    const { code } = refusal;
+    const { code } = rejection;
     const told =
       code === 'SHED'
-        ? this.#refusals.refuse(code, this.waitMs(waiter.ctx))
-        : this.#refusals.counted(refusal);
+        ? this.#rejections.reject(code, this.waitMs(waiter.ctx))
+        : this.#rejections.counted(rejection);
     waiter.settle(told);
     // A heavy one that leaves may have been all that kept lighter ones waiting.
     if (code !== 'SHUTTING_DOWN') this.#handOnSoon();

@@ -1,4 +1,4 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import { ReadyList } from './ready-list.ts';
 
@@ -8,7 +8,7 @@ const MAX_READY = 1000;
 /** What is looked at. */
 export interface Scene {
   /** Whether such a call would be admitted, if it had all the time in the world. */
-  readonly hasRoom: (ctx: AdmissionOptions) => boolean;
+  readonly hasRoom: (ctx: CallContext) => boolean;
   readonly isIdle: () => boolean;
 }
 
@@ -29,13 +29,13 @@ export class Onlookers {
     this.#forIdle = new ReadyList(clock, name, Number.POSITIVE_INFINITY, () => undefined);
   }
 
-  waitForRoom(ctx: AdmissionOptions): Promise<void> {
+  waitForRoom(ctx: CallContext): Promise<void> {
     if (this.#forRoom.isEmpty && this.#scene.hasRoom(ctx)) return Promise.resolve();
     this.#any = true;
     return this.#forRoom.wait(ctx);
   }
 
-  waitForIdle(ctx: AdmissionOptions): Promise<void> {
+  waitForIdle(ctx: CallContext): Promise<void> {
     if (this.#scene.isIdle()) return Promise.resolve();
     this.#any = true;
     return this.#forIdle.wait(ctx);

@@ -1,6 +1,6 @@
 import type { SojournOptions } from '@bp/bounded-queue';
+import { type Clock, systemClock } from '@bp/core';
 import {
-  type Clock,
   checkBoolean,
   checkClock,
   checkFunction,
@@ -11,8 +11,7 @@ import {
   checkPositive,
   type LoopBudget,
   loopBudgetOf,
-  systemClock,
-} from '@bp/core';
+} from '@bp/core/kit';
 
 /** Which calls are held back when the event loop's budget for a turn is spent: those that waited, or all. */
 export type LoopYielding = 'queued' | 'always';
@@ -21,10 +20,10 @@ export type LoopYielding = 'queued' | 'always';
 export interface ConcurrencyLimiterOptions {
   /** Permits that may be out at once (>= 1). */
   readonly limit: number;
-  /** Calls that may wait for a permit (>= 0); at 0 they are refused at once. Default: 0. */
+  /** Calls that may wait for a permit (>= 0); at 0 they are rejected at once. Default: 0. */
   readonly maxQueue?: number | undefined;
   /**
-   * Milliseconds a call may wait (> 0). One that would have to wait longer is refused when it arrives, one that does
+   * Milliseconds a call may wait (> 0). One that would have to wait longer is rejected when it arrives, one that does
    * wait longer is shed. Default: as long as its deadline allows.
    */
   readonly maxWaitMs?: number | undefined;
@@ -45,7 +44,7 @@ export interface ConcurrencyLimiterOptions {
   readonly loopYielding?: LoopYielding | undefined;
   /** How much of a turn of the event loop may go to starting calls. Default: 5 ms, shared by everything on the clock. */
   readonly loopBudget?: LoopBudget | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: `concurrency-limiter`. */
+  /** What it is called in rejections (1 to 100 characters). Default: `concurrency-limiter`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;

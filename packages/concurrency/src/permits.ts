@@ -1,4 +1,4 @@
-import type { LoopBudget } from '@bp/core';
+import type { LoopBudget } from '@bp/core/kit';
 import { Pace } from './pace.ts';
 
 /** While nobody waits, only one call in so many is timed: the clock costs more than the rest of the decision. */

@@ -1,9 +1,10 @@
-import { type AdmissionOptions, type Clock, RejectedError, watchAdmission } from '@bp/core';
+import { type CallContext, type Clock, RejectedError } from '@bp/core';
+import { watchContext } from '@bp/core/kit';
 
 interface Waiting {
-  readonly ctx: AdmissionOptions;
+  readonly ctx: CallContext;
   readonly resolve: () => void;
-  readonly reject: (refusal: RejectedError) => void;
+  readonly reject: (rejection: RejectedError) => void;
 }
 
 /** Callers that wait for a state, such as room or idleness, first come first served. They hold nothing while they wait. */
@@ -28,12 +29,12 @@ export class ReadyList {
   }
 
   /** What whoever has waited longest said about the call it wants to make. */
-  get firstCtx(): AdmissionOptions | undefined {
+  get firstCtx(): CallContext | undefined {
     for (const { ctx } of this.#waiting) return ctx;
     return undefined;
   }
 
-  wait(ctx: AdmissionOptions): Promise<void> {
+  wait(ctx: CallContext): Promise<void> {
     if (this.#waiting.size >= this.#max) return Promise.reject(new RejectedError('QUEUE_FULL', this.#name));
     return new Promise((resolve, reject) => {
       let stop: (() => void) | undefined;
@@ -43,15 +44,15 @@ export class ReadyList {
           stop?.();
           resolve();
         },
-        reject: (refusal) => {
+        reject: (rejection) => {
           stop?.();
-          reject(refusal);
+          reject(rejection);
         },
       };
       this.#waiting.add(waiting);
-      stop = watchAdmission(ctx, this.#clock, this.#name, (refusal) => {
+      stop = watchContext(ctx, this.#clock, this.#name, (rejection) => {
         this.#waiting.delete(waiting);
-        reject(refusal);
+        reject(rejection);
         this.#onGaveUp();
       });
     });
@@ -70,7 +71,7 @@ export class ReadyList {
     while (this.#waiting.size > 0) this.wakeFirst();
   }
 
-  /** Refuses everybody. */
+  /** Rejects everybody. */
   close(): void {
     for (const waiting of this.#waiting) {
       this.#waiting.delete(waiting);

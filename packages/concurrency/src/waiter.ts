@@ -1,10 +1,11 @@
-import { type AdmissionOptions, atDeadline, type Clock, RejectedError, watchAdmission } from '@bp/core';
+import { type CallContext, type Clock, RejectedError } from '@bp/core';
+import { atDeadline, watchContext } from '@bp/core/kit';
 
 /** A call that waits for its permit. */
 export class Waiter {
   readonly weight: number;
-  readonly ctx: AdmissionOptions;
-  /** Ends the wait: with the time at which the call starts, or with the refusal. */
+  readonly ctx: CallContext;
+  /** Ends the wait: with the time at which the call starts, or with the rejection. */
   readonly settle: (outcome: number | RejectedError) => void;
   /** When it began to wait, if somebody looked at the clock. */
   readonly since: number | undefined;
@@ -13,7 +14,7 @@ export class Waiter {
 
   constructor(
     weight: number,
-    ctx: AdmissionOptions,
+    ctx: CallContext,
     settle: (outcome: number | RejectedError) => void,
     since: number | undefined,
     startBy: number | undefined,
@@ -28,11 +29,11 @@ export class Waiter {
 
 /** `ctx` that also ends, with `SHED`, at `startBy`; told once, whichever comes first. */
 export function withStartBy(
-  ctx: AdmissionOptions,
+  ctx: CallContext,
   clock: Clock,
-  limiter: string,
+  rejectedBy: string,
   startBy: number,
-): AdmissionOptions {
+): CallContext {
   const { priority, cost, key, deadline } = ctx;
   return {
     priority,
@@ -43,13 +44,13 @@ export function withStartBy(
       let stop: (() => void) | undefined;
       const timer = atDeadline(clock, startBy, () => {
         stop?.();
-        listener(new RejectedError('SHED', limiter));
+        listener(new RejectedError('SHED', rejectedBy));
       });
       // Last, for it may find that the call is over already.
-      stop = watchAdmission(ctx, clock, limiter, (refusal) => {
+      stop = watchContext(ctx, clock, rejectedBy, (rejection) => {
         timer.cancel();
-        // The caller's own reason, for a refusal is made of it again.
-        listener(refusal.cause ?? refusal);
+        // The caller's own reason, for a rejection is made of it again.
+        listener(rejection.cause ?? rejection);
       });
       return () => {
         timer.cancel();

@@ -1,4 +1,5 @@
-import { isRejected, NO_ADMISSION_OPTIONS } from '@bp/core';
+import { isRejected } from '@bp/core';
+import { EMPTY_CONTEXT } from '@bp/core/kit';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { ConcurrencyLimiter, type ConcurrencyLimiterOptions, type Permit } from '../src/index.ts';
@@ -25,7 +26,7 @@ function setup(options: Partial<ConcurrencyLimiterOptions> = {}) {
 }
 
 describe('ConcurrencyLimiter', () => {
-  it('runs as many as the limit, lets some wait in order, and refuses the rest', async () => {
+  it('runs as many as the limit, lets some wait in order, and rejects the rest', async () => {
     const { clock, limiter, log, call } = setup();
     const calls = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => call(name, 10));
     expect(limiter.stats()).toMatchObject({ active: 2, queued: 3, admitted: 2 });
@@ -39,10 +40,10 @@ describe('ConcurrencyLimiter', () => {
       'd starts at 10',
       'e starts at 20',
     ]);
-    expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, admitted: 5, refused: 1, serviceMs: 10 });
+    expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, admitted: 5, rejected: 1, serviceMs: 10 });
   });
 
-  it('refuses at once without a queue, and says when the backlog will have been served', async () => {
+  it('rejects at once without a queue, and says when the backlog will have been served', async () => {
     const { clock, limiter, call } = setup({ maxQueue: 0 });
     void call('first', 100);
     await clock.advance(100);
@@ -94,7 +95,7 @@ describe('ConcurrencyLimiter', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses at arrival what cannot be done before its deadline, and admits what can', async () => {
+  it('rejects at arrival what cannot be done before its deadline, and admits what can', async () => {
     const { clock, limiter, log, call } = setup({ limit: 1 });
     void call('first', 100);
     await clock.advance(100);
@@ -107,7 +108,7 @@ describe('ConcurrencyLimiter', () => {
     expect(log.slice(2)).toEqual(['too late DEADLINE_EXCEEDED at 100', 'in time starts at 200']);
   });
 
-  it('bounds the wait: refused at arrival if it would be too long, shed if it is', async () => {
+  it('bounds the wait: rejected at arrival if it would be too long, shed if it is', async () => {
     const { clock, log, call } = setup({ limit: 1, maxWaitMs: 150 });
     void call('first', 100);
     await clock.advance(100);
@@ -156,7 +157,7 @@ describe('ConcurrencyLimiter', () => {
     const { limiter } = setup();
     const ctx = { priority: 3 };
     await expect(limiter.execute((given) => given, ctx)).resolves.toBe(ctx);
-    await expect(limiter.execute((given?: unknown) => given)).resolves.toBe(NO_ADMISSION_OPTIONS);
+    await expect(limiter.execute((given?: unknown) => given)).resolves.toBe(EMPTY_CONTEXT);
     const failure = new Error('own');
     await expect(
       limiter.execute(() => {
@@ -227,7 +228,7 @@ describe('ConcurrencyLimiter', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   });
 
-  it('closes: admits nobody, lets the rest finish until the deadline, refuses whoever still waits', async () => {
+  it('closes: admits nobody, lets the rest finish until the deadline, rejects whoever still waits', async () => {
     const { clock, limiter, log, call } = setup({ limit: 1 });
     void call('runs', 100);
     void call('waits', 10);

@@ -14,7 +14,7 @@ async function setup(lengthsMs: readonly number[]) {
 }
 
 describe('a call with a deadline', () => {
-  it('is refused at arrival if it would not be done in time, were it one of the longer ones', async () => {
+  it('is rejected at arrival if it would not be done in time, were it one of the longer ones', async () => {
     const same = await setup(Array.from({ length: 40 }, () => 100));
     const mixed = await setup(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 10 : 190)));
     for (const { limiter, work } of [same, mixed]) void limiter.execute(work(100));
@@ -27,23 +27,23 @@ describe('a call with a deadline', () => {
     ]);
   });
 
-  it('is refused in its turn if it is too late for it, while somebody else waits', async () => {
+  it('is rejected in its turn if it is too late for it, while somebody else waits', async () => {
     const { clock, limiter, work } = await setup([100, 100, 100]);
     const held = await limiter.acquire();
     const late = limiter.execute(work(100), { deadline: clock.now() + 250 });
-    const refused = expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const rejected = expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     let others = 0;
     const other = limiter.execute(() => void others++);
     await clock.advance(200);
     held.release();
     await clock.advance(0);
-    await refused;
+    await rejected;
     await other;
     expect(others).toBe(1);
-    expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, refused: 1 });
+    expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, rejected: 1 });
   });
 
-  it("takes nobody's place to be refused at once", async () => {
+  it("takes nobody's place to be rejected at once", async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 2, maxQueue: 2, clock });
     const work = (): Promise<void> => new Promise((done) => void clock.setTimer(done, 100));

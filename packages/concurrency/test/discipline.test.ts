@@ -9,7 +9,7 @@ function setup(options: Partial<ConcurrencyLimiterOptions>) {
   const clock = new VirtualClock();
   const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 100, clock, ...options });
   const served: { name: string; waitedMs: number }[] = [];
-  const refused: { name: string; refusal: RejectedError }[] = [];
+  const rejected: { name: string; rejection: RejectedError }[] = [];
   const send = (name: string, ctx = {}): void => {
     const at = clock.now();
     limiter
@@ -18,10 +18,10 @@ function setup(options: Partial<ConcurrencyLimiterOptions>) {
         return new Promise<void>((resolve) => void clock.setTimer(resolve, WORK_MS));
       }, ctx)
       .catch((error: unknown) => {
-        if (isRejected(error)) refused.push({ name, refusal: error });
+        if (isRejected(error)) rejected.push({ name, rejection: error });
       });
   };
-  return { clock, limiter, served, refused, send };
+  return { clock, limiter, served, rejected, send };
 }
 
 describe('a limiter that shares', () => {
@@ -60,14 +60,14 @@ describe('a limiter that shares', () => {
   });
 
   it('has whoever has most waiting make room, and tells when to return', async () => {
-    const { clock, limiter, refused, send } = setup({ fair: true, maxQueue: 4 });
+    const { clock, limiter, rejected, send } = setup({ fair: true, maxQueue: 4 });
     send('first');
     await clock.advance(WORK_MS);
     for (let i = 0; i < 5; i++) send(`many ${i}`, { key: 'many' });
     send('one', { key: 'one' });
     await clock.advance(0);
-    expect(refused.map(({ name }) => name)).toEqual(['many 4']);
-    expect(refused[0]?.refusal).toMatchObject({ code: 'SHED', retryAfterMs: 5 * WORK_MS });
+    expect(rejected.map(({ name }) => name)).toEqual(['many 4']);
+    expect(rejected[0]?.rejection).toMatchObject({ code: 'SHED', retryAfterMs: 5 * WORK_MS });
     expect(limiter.stats().queued).toBe(4);
   });
 });
@@ -84,16 +84,16 @@ describe('a limiter that sheds what waits too long', () => {
   it('keeps the wait below twice the target, whatever comes, and nobody loses a word', async () => {
     const limited = setup({ maxQueue: 1000, sojourn: { targetMs: 20 } });
     await overload(limited, 1000, 5);
-    const { served, refused, limiter } = limited;
+    const { served, rejected, limiter } = limited;
     served.length = 0;
     await overload(limited, 1000, 5);
     expect(served.length).toBeGreaterThanOrEqual(99);
     expect(Math.max(...served.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(40);
     const { admitted, queued } = limiter.stats();
-    expect(admitted + refused.length + queued).toBe(400);
-    for (const { refusal } of refused) {
-      expect(refusal.code).toBe('SHED');
-      expect(refusal.retryAfterMs).toBeGreaterThan(0);
+    expect(admitted + rejected.length + queued).toBe(400);
+    for (const { rejection } of rejected) {
+      expect(rejection.code).toBe('SHED');
+      expect(rejection.retryAfterMs).toBeGreaterThan(0);
     }
   });
 
@@ -118,7 +118,7 @@ describe('a limiter that sheds what waits too long', () => {
   it('lets all who come wait where it was not asked to', async () => {
     const limited = setup({ maxQueue: 1000 });
     await overload(limited, 1000, 5);
-    expect(limited.refused).toEqual([]);
+    expect(limited.rejected).toEqual([]);
     expect(limited.served.at(-1)?.waitedMs).toBeGreaterThan(400);
   });
 

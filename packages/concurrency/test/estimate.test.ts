@@ -20,7 +20,7 @@ describe('the estimated wait', () => {
     expect(limiter.estimatedWaitMs(), 'stopped').toBe(0);
   });
 
-  it('is left out of a refusal where it cannot be known', async () => {
+  it('is left out of a rejection where it cannot be known', async () => {
     const { clock, limiter, run } = setup({ maxQueue: 1 });
     limiter.setLimit(0);
     void limiter.acquire().then((permit) => permit.release());
@@ -43,7 +43,7 @@ describe('the estimated wait', () => {
     expect(limiter.estimatedWaitMs()).toBe(40);
   });
 
-  it('does not refuse for its deadline whom only the loop holds up', async () => {
+  it('does not reject for its deadline whom only the loop holds up', async () => {
     const { clock, limiter, run } = setup({ limit: 10, loopYielding: 'always' });
     void run(100);
     await clock.advance(100);
@@ -218,7 +218,7 @@ describe('the estimated wait', () => {
           await clock.advance(gap);
         }
         await clock.advance(gaps.length * ms);
-        expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, refused: 0 });
+        expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, rejected: 0 });
       }),
       { numRuns: 200 },
     );

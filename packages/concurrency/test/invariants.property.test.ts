@@ -69,7 +69,7 @@ describe('a limiter under any interleaving', () => {
                 call.state = 'done';
               },
               (error: unknown) => {
-                if (isRejected(error)) expect(call.state, 'refused after it ran').toBe('waiting');
+                if (isRejected(error)) expect(call.state, 'rejected after it ran').toBe('waiting');
                 call.state = isRejected(error) ? error.code : 'failed';
               },
             );

@@ -1,4 +1,5 @@
-import { type AdmissionOptions, isRejected, LoopBudget, systemClock } from '@bp/core';
+import { type CallContext, isRejected, systemClock } from '@bp/core';
+import { LoopBudget } from '@bp/core/kit';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { ConcurrencyLimiter, type Permit } from '../src/index.ts';
@@ -21,7 +22,7 @@ describe('the line', () => {
     await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
     expect(ran).toBe(false);
     await expect(next).resolves.toBe('next');
-    expect(limiter.stats()).toMatchObject({ active: 0, admitted: 2, refused: 1 });
+    expect(limiter.stats()).toMatchObject({ active: 0, admitted: 2, rejected: 1 });
   });
 
   it('passes on why a caller gave up, whether or not waits are bounded', async () => {
@@ -32,8 +33,8 @@ describe('the line', () => {
       const waiting = limiter.acquire({ signal: controller.signal });
       const reason = new Error('the caller hung up');
       controller.abort(reason);
-      const refusal: unknown = await waiting.catch((error: unknown) => error);
-      expect(isRejected(refusal, 'CANCELLED') && refusal.cause).toBe(reason);
+      const rejection: unknown = await waiting.catch((error: unknown) => error);
+      expect(isRejected(rejection, 'CANCELLED') && rejection.cause).toBe(reason);
       held.release();
     }
   });
@@ -45,11 +46,11 @@ describe('the line', () => {
     const held = [await limiter.acquire(), await shedding.acquire()];
     const expired = limiter.acquire({ deadline: 50 });
     const late = shedding.acquire();
-    const refused = Promise.allSettled([expired, late]);
+    const rejected = Promise.allSettled([expired, late]);
     // The loop was blocked: time has passed, and no timer has fired.
     clock.jumpTo(60);
     for (const permit of held) permit.release();
-    expect(await refused).toMatchObject([
+    expect(await rejected).toMatchObject([
       { reason: { code: 'DEADLINE_EXCEEDED' } },
       { reason: { code: 'SHED' } },
     ]);
@@ -70,7 +71,7 @@ describe('the line', () => {
     await expect(gone).rejects.toMatchObject({ code: 'CANCELLED' });
     expect(clock.pendingTimers).toBe(0);
     await clock.advance(100);
-    expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, refused: 1 });
+    expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, rejected: 1 });
   });
 
   it('survives any number of waiters that expire together', async () => {
@@ -101,7 +102,7 @@ describe('the line', () => {
     expect(limiter.stats()).toMatchObject({ active: 0, queued: 0 });
   });
 
-  it('starts nobody because others were refused at the end', async () => {
+  it('starts nobody because others were rejected at the end', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 3, maxQueue: 5 });
     await limiter.acquire({ cost: 2 });
     const waiting = [{ cost: 3 }, { cost: 1 }, { cost: 1 }].map((ctx) => limiter.acquire(ctx));
@@ -119,7 +120,7 @@ describe('the line', () => {
     expect(limiter.tryAcquire()).toBeDefined();
   });
 
-  it('refuses a priority that is no number', async () => {
+  it('rejects a priority that is no number', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
     await expect(limiter.execute(() => 1, { priority: Number.NaN })).rejects.toThrow(RangeError);
     expect(limiter.check({ priority: Number.NaN })).toBe(false);
@@ -170,22 +171,22 @@ describe('the line', () => {
   });
 });
 
-describe('a refusal by tryAcquire', () => {
+describe('a rejection by tryAcquire', () => {
   it('allocates nothing', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
     await limiter.acquire();
     const ctx = { priority: 1, deadline: Number.POSITIVE_INFINITY };
-    const refuse = (times: number): void => {
+    const reject = (times: number): void => {
       for (let i = 0; i < times; i++) {
         limiter.tryAcquire();
         limiter.tryAcquire(ctx);
       }
     };
-    refuse(100_000);
+    reject(100_000);
     const { gc } = globalThis as unknown as { gc: () => void };
     gc();
     const before = process.memoryUsage().heapUsed;
-    refuse(100_000);
+    reject(100_000);
     const bytes = process.memoryUsage().heapUsed - before;
     expect(bytes / 200_000, `${bytes} bytes`).toBeLessThan(1);
   });
@@ -194,7 +195,7 @@ describe('a refusal by tryAcquire', () => {
 describe('a line in which nobody has said anything of themselves', () => {
   const callers = (limiter: ConcurrencyLimiter) => {
     const order: string[] = [];
-    const call = (name: string, ...ctx: [AdmissionOptions?]): Promise<unknown> =>
+    const call = (name: string, ...ctx: [CallContext?]): Promise<unknown> =>
       (ctx[0] === undefined
         ? limiter.execute(() => order.push(name))
         : limiter.execute(() => order.push(name), ctx[0])
@@ -251,7 +252,7 @@ describe('a line in which nobody has said anything of themselves', () => {
       'e SHUTTING_DOWN',
     ]);
     expect(saturated).toEqual([false]);
-    expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, refused: 5 });
+    expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, rejected: 5 });
   });
 
   it('lets nobody who hears that it is short again slip in before the one whose turn it is', async () => {

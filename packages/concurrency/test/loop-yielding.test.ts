@@ -40,7 +40,7 @@ describe('the loop', () => {
     expect(started).toHaveLength(10);
   });
 
-  it('without a queue starts what it may, rather than refuse while permits are free', () => {
+  it('without a queue starts what it may, rather than reject while permits are free', () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 10, loopYielding: 'always', clock });
     const started: number[] = [];

@@ -78,7 +78,7 @@ class Real {
     const controller = new AbortController();
     this.#controllers.push(controller);
     const ctx = { cost, priority, signal: controller.signal };
-    const refused = (error: unknown): void => {
+    const rejected = (error: unknown): void => {
       if (error instanceof RangeError) this.states[id] = 'RangeError';
       else this.states[id] = isRejected(error) ? error.code : 'failed';
     };
@@ -94,14 +94,14 @@ class Real {
           if (fails) permit.release();
           this.states[id] = fails ? 'failed' : 'done';
         });
-      }, refused);
+      }, rejected);
       return;
     }
     const work = (): Promise<void> =>
       new Promise((resolve, reject) => starts((fails) => (fails ? reject(new Error('own')) : resolve())));
     this.limiter.execute(work, ctx).then(() => {
       this.states[id] = 'done';
-    }, refused);
+    }, rejected);
   }
 
   finish(id: number, fails: boolean): void {

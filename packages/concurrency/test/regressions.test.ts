@@ -16,7 +16,7 @@ describe('what other limiters got wrong', () => {
     expect(limiter.tryAcquire()).toBeUndefined();
   });
 
-  it('cockatiel: an accepted waiter is not refused because a newcomer barged in', async () => {
+  it('cockatiel: an accepted waiter is not rejected because a newcomer barged in', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 1 });
     const first = await limiter.acquire();
     const accepted = limiter.acquire();
@@ -26,7 +26,7 @@ describe('what other limiters got wrong', () => {
     const newcomer = limiter.acquire();
     (await accepted).release();
     (await newcomer).release();
-    expect(limiter.stats()).toMatchObject({ active: 0, refused: 1 });
+    expect(limiter.stats()).toMatchObject({ active: 0, rejected: 1 });
   });
 
   it('cockatiel: an aborted waiter does not keep its place', async () => {
@@ -113,7 +113,7 @@ describe('what other limiters got wrong', () => {
     expect(limiter.tryAcquire({ cost: 3 })).toBeUndefined();
   });
 
-  it('opossum: a refusal is no failure of the work and says so to whoever stands around it', async () => {
+  it('opossum: a rejection is no failure of the work and says so to whoever stands around it', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1 });
     await limiter.acquire();
     const error: unknown = await limiter.execute(() => 1).catch((reason: unknown) => reason);

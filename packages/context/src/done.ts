@@ -30,12 +30,12 @@ export interface ContextDoneOptions {
   /** What led to it, such as the reason of an aborted signal. */
   readonly cause?: unknown;
   /** The `name` option of the context that came to an end first. Default: `request-context`. */
-  readonly limiter?: string | undefined;
+  readonly rejectedBy?: string | undefined;
 }
 
 /**
  * The end of a context: what its signal is aborted with, and what `throwIfDone` and `race` throw. It is a `RejectedError`
- * that says `workBegan`, because only work that has begun meets it; whoever had not begun gets a refusal of its own.
+ * that says `workBegan`, because only work that has begun meets it; whoever had not begun gets a rejection of its own.
  */
 export class ContextDoneError extends RejectedError {
   /** Why the context is over: finer than the code, which is `CANCELLED` for a caller that is gone too. */
@@ -43,9 +43,9 @@ export class ContextDoneError extends RejectedError {
 
   /** @param kind - why it is over. */
   constructor(kind: DoneKind, options?: ContextDoneOptions) {
-    super(codes[kind], options?.limiter ?? 'request-context', { workBegan: true, cause: options?.cause });
+    super(codes[kind], options?.rejectedBy ?? 'request-context', { workBegan: true, cause: options?.cause });
     this.kind = kind;
-    this.message = `${this.limiter} is over: ${kind}`;
+    this.message = `${this.rejectedBy} is over: ${kind}`;
   }
 
   override get name(): string {
@@ -54,9 +54,9 @@ export class ContextDoneError extends RejectedError {
 }
 
 /** The end of a context that follows something else which came to an end for `reason`. */
-export function endFor(reason: unknown, limiter: string): ContextDoneError {
+export function endFor(reason: unknown, rejectedBy: string): ContextDoneError {
   if (reason instanceof ContextDoneError) return reason;
-  return new ContextDoneError(kindOf(reason), { cause: reason, limiter });
+  return new ContextDoneError(kindOf(reason), { cause: reason, rejectedBy });
 }
 
 function kindOf(reason: unknown): DoneKind {

@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  checkClock,
-  checkName,
-  checkNonNegative,
-  checkOptions,
-  checkPositive,
-  systemClock,
-} from '@bp/core';
+import { type Clock, systemClock } from '@bp/core';
+import { checkClock, checkName, checkNonNegative, checkOptions, checkPositive } from '@bp/core/kit';
 
 /** Options of `RequestContext`. */
 export interface RequestContextOptions {

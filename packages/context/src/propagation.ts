@@ -1,4 +1,4 @@
-import { checkInteger, checkNonNegative, checkOptions, checkPositive } from '@bp/core';
+import { checkInteger, checkNonNegative, checkOptions, checkPositive } from '@bp/core/kit';
 import { checkPriority, type RequestContextOptions } from './options.ts';
 
 /** Milliseconds left, as a decimal integer. Relative, so that no two clocks need to agree. */

@@ -1,4 +1,5 @@
-import { type AdmissionOptions, atDeadline, type Clock, checkOneOf, type Unsubscribe } from '@bp/core';
+import type { CallContext, Clock, Unsubscribe } from '@bp/core';
+import { atDeadline, checkOneOf } from '@bp/core/kit';
 import { ContextDoneError, type DoneKind, endFor } from './done.ts';
 import { type ContextKey, type Values, valueUnder } from './key.ts';
 import { type ChildOptions, earlierDeadline, type RequestContextOptions, resolveOptions } from './options.ts';
@@ -16,7 +17,7 @@ const nothing = (): void => {};
  * It costs nothing it does not need: no timer, no listener on its parent and no `AbortController` until somebody asks to
  * be told. Deadlines of any size share one timer.
  */
-export class RequestContext implements AdmissionOptions, Disposable {
+export class RequestContext implements CallContext, Disposable {
   /** Absolute milliseconds on the clock after which the answer is worthless; undefined if there is no such time. */
   readonly deadline: number | undefined;
   /** Higher is more important. */
@@ -99,7 +100,7 @@ export class RequestContext implements AdmissionOptions, Disposable {
    */
   cancel(kind: Exclude<DoneKind, 'deadline'> = 'cancelled', cause?: unknown): void {
     checkOneOf('kind', kind, cancelKinds);
-    if (!this.done) this.#finish(new ContextDoneError(kind, { cause, limiter: this.name }));
+    if (!this.done) this.#finish(new ContextDoneError(kind, { cause, rejectedBy: this.name }));
   }
 
   /** @throws ContextDoneError if it is over. */
@@ -210,7 +211,8 @@ export class RequestContext implements AdmissionOptions, Disposable {
   /** Why it is over as far as that can be known without asking the clock. */
   #found(): ContextDoneError | undefined {
     if (this.#reason !== undefined) return this.#reason;
-    if (this.#ended) this.#reason = new ContextDoneError('cancelled', { cause: 'ended', limiter: this.name });
+    if (this.#ended)
+      this.#reason = new ContextDoneError('cancelled', { cause: 'ended', rejectedBy: this.name });
     else if (this.#parent !== undefined) this.#reason = this.#parent.#found();
     if (this.#outer?.aborted) this.#reason ??= endFor(this.#outer.reason, this.name);
     return this.#reason;
@@ -218,7 +220,7 @@ export class RequestContext implements AdmissionOptions, Disposable {
 
   #expired(): ContextDoneError {
     const inherited = this.#parent?.deadline === this.deadline ? this.#parent?.doneReason : undefined;
-    this.#reason = inherited ?? new ContextDoneError('deadline', { limiter: this.name });
+    this.#reason = inherited ?? new ContextDoneError('deadline', { rejectedBy: this.name });
     return this.#reason;
   }
 
@@ -253,6 +255,6 @@ export class RequestContext implements AdmissionOptions, Disposable {
 }
 
 /** Whether `ctx` is a {@link RequestContext}, made by any copy of this package. */
-export function isRequestContext(ctx: AdmissionOptions): ctx is RequestContext {
+export function isRequestContext(ctx: CallContext): ctx is RequestContext {
   return brand in ctx;
 }

@@ -1,17 +1,19 @@
 import {
-  type AdmissionOptions,
+  type CallContext,
   type Clock,
+  isRejected,
+  type Policy,
+  systemClock,
+  type Unsubscribe,
+} from '@bp/core';
+import {
   checkClock,
   checkName,
   checkOptions,
   checkPositive,
-  isRejected,
-  NO_ADMISSION_OPTIONS,
-  type Policy,
-  refusalAtEntry,
-  systemClock,
-  type Unsubscribe,
-} from '@bp/core';
+  EMPTY_CONTEXT,
+  rejectionAtEntry,
+} from '@bp/core/kit';
 import type { ContextDoneError } from './done.ts';
 import { isRequestContext, RequestContext } from './request-context.ts';
 
@@ -19,7 +21,7 @@ import { isRequestContext, RequestContext } from './request-context.ts';
 export interface TimeoutOptions {
   /** Milliseconds that a call may take, if its own deadline leaves it as many (> 0). */
   readonly timeoutMs: number;
-  /** What it is called in refusals (1 to 100 characters). Default: `timeout`. */
+  /** What it is called in rejections (1 to 100 characters). Default: `timeout`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
@@ -38,10 +40,10 @@ class Timeout implements Policy {
   }
 
   async execute<T>(
-    fn: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+    fn: (ctx: CallContext) => T | PromiseLike<T>,
+    ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
-    const over = refusalAtEntry(ctx, this.#clock, this.#name);
+    const over = rejectionAtEntry(ctx, this.#clock, this.#name);
     if (over !== undefined) throw over;
     const [inner, unfollow] = this.#within(ctx);
     try {
@@ -52,13 +54,13 @@ class Timeout implements Policy {
     }
   }
 
-  async #run<T>(fn: (ctx: never) => T | PromiseLike<T>, inner: RequestContext): Promise<T> {
+  async #run<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, inner: RequestContext): Promise<T> {
     const work = Promise.resolve(fn(inner as never));
     return await new Promise((resolve, reject) => {
       let over: ContextDoneError | undefined;
       inner.onDone((reason) => {
         over = reason;
-        // A primitive in which the call still waits is told now too, and knows more: its refusal may go first.
+        // A primitive in which the call still waits is told now too, and knows more: its rejection may go first.
         this.#clock.nextTurn(() => reject(reason));
       });
       work.then(
@@ -68,7 +70,7 @@ class Timeout implements Policy {
     });
   }
 
-  #within(ctx: AdmissionOptions): [RequestContext, Unsubscribe | undefined] {
+  #within(ctx: CallContext): [RequestContext, Unsubscribe | undefined] {
     const timeoutMs = this.#timeoutMs;
     const name = this.#name;
     if (isRequestContext(ctx)) return [ctx.child({ timeoutMs, name }), undefined];
@@ -86,7 +88,7 @@ class Timeout implements Policy {
  * answered at the deadline whether the function heeds it or not. The context ends with the call.
  *
  * Its `execute` rejects with a {@link ContextDoneError} when the call is over first, whatever the function makes of being
- * told; or with the refusal of the primitive in which the call still waited.
+ * told; or with the rejection of the primitive in which the call still waited.
  *
  * @throws TypeError or RangeError naming the first option that is wrong.
  */

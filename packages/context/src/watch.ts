@@ -1,4 +1,5 @@
-import { neverThrowing, type Unsubscribe } from '@bp/core';
+import type { Unsubscribe } from '@bp/core';
+import { neverThrowing } from '@bp/core/kit';
 import type { ContextDoneError } from './done.ts';
 
 type DoneListener = (reason: ContextDoneError) => void;

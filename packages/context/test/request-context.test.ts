@@ -1,4 +1,5 @@
-import { type AdmissionOptions, isRejected, RejectedError, refusalAtEntry, watchAdmission } from '@bp/core';
+import { type CallContext, isRejected, RejectedError } from '@bp/core';
+import { rejectionAtEntry, watchContext } from '@bp/core/kit';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
@@ -201,7 +202,7 @@ describe('cancelling', () => {
     ['a pool that closes', new RejectedError('SHUTTING_DOWN', 'pool'), 'shutdown'],
     ['a queue that sheds', new RejectedError('SHED', 'queue'), 'shed'],
     ['a primitive out of time', new RejectedError('DEADLINE_EXCEEDED', 'queue'), 'deadline'],
-    ['another refusal', new RejectedError('RATE_LIMITED', 'bucket'), 'cancelled'],
+    ['another rejection', new RejectedError('RATE_LIMITED', 'bucket'), 'cancelled'],
   ])('takes the kind from the reason of an outer signal: %s', (_name, reason, kind) => {
     const ctx = new RequestContext({ signal: AbortSignal.abort(reason) });
     expect(ctx.doneReason).toMatchObject({ kind, cause: reason });
@@ -304,16 +305,16 @@ describe('the end', () => {
     expect(parent.signal).toBe(signal);
   });
 
-  it('refuses whoever comes later: no primitive starts or keeps anything for it', () => {
+  it('rejects whoever comes later: no primitive starts or keeps anything for it', () => {
     const clock = new VirtualClock();
     const ctx = new RequestContext({ timeoutMs: 10, clock });
     ctx.end();
     expect(ctx.doneReason).toMatchObject({ kind: 'cancelled', cause: 'ended' });
     expect(() => ctx.throwIfDone()).toThrow(ContextDoneError);
     expect(ctx.signal.aborted, 'a signal first asked for now').toBe(true);
-    expect(refusalAtEntry(ctx, clock, 'pool')).toMatchObject({ code: 'CANCELLED', limiter: 'pool' });
+    expect(rejectionAtEntry(ctx, clock, 'pool')).toMatchObject({ code: 'CANCELLED', limiter: 'pool' });
     const told: string[] = [];
-    watchAdmission(ctx, clock, 'pool', ({ code }) => told.push(code));
+    watchContext(ctx, clock, 'pool', ({ code }) => told.push(code));
     expect(told).toEqual(['CANCELLED']);
     expect(clock.pendingTimers).toBe(0);
   });
@@ -382,7 +383,7 @@ describe('what travels along', () => {
     expectTypeOf(ctx.get(key)).toEqualTypeOf<{ readonly id: number } | undefined>();
     // @ts-expect-error: not a value of this key
     ctx.with(key, 'ada');
-    expectTypeOf<RequestContext>().toExtend<AdmissionOptions>();
+    expectTypeOf<RequestContext>().toExtend<CallContext>();
     expectTypeOf(ctx.reason).toEqualTypeOf<DoneKind | undefined>();
     expectTypeOf<ConstructorParameters<typeof RequestContext>['length']>().toEqualTypeOf<0 | 1>();
   });
@@ -394,9 +395,9 @@ describe('as the ctx of a primitive', () => {
     const clock = new VirtualClock();
     const ctx = new RequestContext({ timeoutMs: 10, clock });
     const told: RejectedError[] = [];
-    expect(refusalAtEntry(ctx, clock, 'queue')).toBeUndefined();
-    watchAdmission(ctx, clock, 'queue', (refusal) => told.push(refusal));
-    const stop = watchAdmission(ctx, clock, 'queue', () => told.push(new RejectedError('SHED', 'never')));
+    expect(rejectionAtEntry(ctx, clock, 'queue')).toBeUndefined();
+    watchContext(ctx, clock, 'queue', (rejection) => told.push(rejection));
+    const stop = watchContext(ctx, clock, 'queue', () => told.push(new RejectedError('SHED', 'never')));
     stop?.();
     clock.advanceSync(10);
     expect(controllers).not.toHaveBeenCalled();
@@ -415,6 +416,6 @@ describe('as the ctx of a primitive', () => {
     const clock = new VirtualClock();
     const ctx = new RequestContext({ clock });
     ctx.cancel(kind);
-    expect(refusalAtEntry(ctx.child(), clock, 'queue')).toMatchObject({ code, cause: { kind } });
+    expect(rejectionAtEntry(ctx.child(), clock, 'queue')).toMatchObject({ code, cause: { kind } });
   });
 });

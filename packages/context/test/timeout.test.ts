@@ -1,4 +1,5 @@
-import { type AdmissionOptions, compose, type Policy, RejectedError, watchAdmission } from '@bp/core';
+import { type CallContext, compose, type Policy, RejectedError } from '@bp/core';
+import { watchContext } from '@bp/core/kit';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { ContextDoneError, contextKey, RequestContext, timeout } from '../src/index.ts';
@@ -50,7 +51,7 @@ describe('timeout', () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
     const ctx = { deadline: 20, priority: 7, cost: 3 };
-    await policy.execute((inner: AdmissionOptions) => expect(inner).toMatchObject(ctx), ctx);
+    await policy.execute((inner: CallContext) => expect(inner).toMatchObject(ctx), ctx);
     const user = contextKey<string>('user');
     const caller = new RequestContext({ timeoutMs: 1000, priority: 2, clock }).with(user, 'ada');
     await policy.execute((inner: RequestContext) => {
@@ -100,11 +101,11 @@ describe('timeout', () => {
     expect(await call).toMatchObject({ status: 'rejected', reason: { kind: 'deadline' } });
   });
 
-  it('lets the primitive in which the call still waits refuse it: the work never began', async () => {
+  it('lets the primitive in which the call still waits reject it: the work never began', async () => {
     const clock = new VirtualClock();
     const waiting: Policy = {
-      execute: (_fn: unknown, ctx: AdmissionOptions = {}) =>
-        new Promise<never>((_resolve, reject) => watchAdmission(ctx, clock, 'database', reject)),
+      execute: (_fn: unknown, ctx: CallContext = {}) =>
+        new Promise<never>((_resolve, reject) => watchContext(ctx, clock, 'database', reject)),
     };
     const policy = compose(timeout({ timeoutMs: 50, clock }), waiting);
     const work = vi.fn();
@@ -136,14 +137,14 @@ describe('timeout', () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
     const listeners = new Set<(reason: unknown) => void>();
-    const theirs: AdmissionOptions = {
+    const theirs: CallContext = {
       priority: 4,
       onDone: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
     };
-    await policy.execute((inner: AdmissionOptions) => expect(inner.priority).toBe(4), theirs);
+    await policy.execute((inner: CallContext) => expect(inner.priority).toBe(4), theirs);
     expect(listeners.size).toBe(0);
     const call = outcome(policy.execute(never, theirs));
     expect(listeners.size).toBe(1);

@@ -28,32 +28,41 @@ export interface Clock {
 
 const MAX_PLATFORM_DELAY_MS = 2 ** 31 - 1;
 
+/** The functions of the platform that a clock uses. */
+interface Platform {
+  readonly now: () => number;
+  readonly setTimeout: typeof globalThis.setTimeout;
+  readonly clearTimeout: typeof globalThis.clearTimeout;
+}
+
 class PlatformTimer implements Timer {
+  readonly #platform: Platform;
   readonly #callback: () => void;
   readonly #keepAlive: boolean;
   readonly #due: number;
   #handle: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(callback: () => void, delayMs: number, keepAlive: boolean) {
+  constructor(platform: Platform, callback: () => void, delayMs: number, keepAlive: boolean) {
+    this.#platform = platform;
     this.#callback = callback;
     this.#keepAlive = keepAlive;
-    this.#due = performance.now() + delayMs;
+    this.#due = platform.now() + delayMs;
     this.#arm(delayMs);
   }
 
   cancel(): void {
-    clearTimeout(this.#handle);
+    this.#platform.clearTimeout(this.#handle);
   }
 
   #arm(delayMs: number): void {
     const platformMs = Math.max(0, Math.min(Math.ceil(delayMs), MAX_PLATFORM_DELAY_MS));
-    this.#handle = setTimeout(this.#fire, platformMs);
+    this.#handle = this.#platform.setTimeout(this.#fire, platformMs);
     if (!this.#keepAlive) (this.#handle as { unref?: () => void }).unref?.();
   }
 
   // Platform timers round, so they can fire a fraction of a millisecond early, and long ones come in slices.
   readonly #fire = (): void => {
-    const leftMs = this.#due - performance.now();
+    const leftMs = this.#due - this.#platform.now();
     if (leftMs > 0) this.#arm(leftMs);
     else this.#callback();
   };
@@ -62,7 +71,15 @@ class PlatformTimer implements Timer {
 /** `setImmediate` where there is one; elsewhere a message, which unlike a timer of 0 ms is not slowed down. */
 function platformTurn(): (callback: () => void) => void {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
-  if (setImmediate !== undefined) return setImmediate;
+  if (setImmediate !== undefined) return (callback) => setImmediate(callback);
+  let post: ((callback: () => void) => void) | undefined;
+  return (callback) => {
+    post ??= messageTurn();
+    post(callback);
+  };
+}
+
+function messageTurn(): (callback: () => void) => void {
   const { port1, port2 } = new MessageChannel();
   const callbacks: (() => void)[] = [];
   port1.onmessage = () => callbacks.shift()?.();
@@ -72,14 +89,27 @@ function platformTurn(): (callback: () => void) => void {
   };
 }
 
-let turn: ((callback: () => void) => void) | undefined;
+/**
+ * A clock over the platform's `performance.now`, `setTimeout` and `setImmediate` as they are now: fake timers that are
+ * installed later do not reach it, and it keeps running after they are removed. To let fake timers drive a primitive, install
+ * them first and give it a clock made then.
+ */
+export function createSystemClock(): Clock {
+  const { performance, setTimeout, clearTimeout } = globalThis;
+  const now = performance.now;
+  const platform: Platform = {
+    now: () => now.call(performance),
+    setTimeout: setTimeout.bind(globalThis) as typeof globalThis.setTimeout,
+    clearTimeout: clearTimeout.bind(globalThis),
+  };
+  const turn = platformTurn();
+  return {
+    now: platform.now,
+    setTimer: (callback, delayMs, options) =>
+      new PlatformTimer(platform, callback, delayMs, options?.keepAlive ?? true),
+    nextTurn: (callback) => turn(callback),
+  };
+}
 
-/** The platform's monotonic clock: `performance.now()` and `setTimeout`. The default of every primitive. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  setTimer: (callback, delayMs, options) => new PlatformTimer(callback, delayMs, options?.keepAlive ?? true),
-  nextTurn: (callback) => {
-    turn ??= platformTurn();
-    turn(callback);
-  },
-};
+/** The platform's monotonic clock, made when this module is loaded. The default of every primitive. */
+export const systemClock: Clock = /* @__PURE__ */ createSystemClock();

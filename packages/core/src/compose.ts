@@ -1,14 +1,16 @@
-import { type AdmissionOptions, NO_ADMISSION_OPTIONS } from './admission.ts';
+import type { CallContext } from './call-context.ts';
+import { EMPTY_CONTEXT } from './kit/call-end.ts';
 
 /**
  * What can stand around a call: every primitive with an `execute` is one. It runs `fn` now, later or not at all;
- * refuses with a `RejectedError`; and lets the result or the error of `fn` through untouched.
+ * rejects with a `RejectedError`; and lets the result or the error of `fn` through untouched.
  */
 export interface Policy {
-  /** Runs `fn` if and when this policy admits it. */
-  execute<T>(fn: () => T | PromiseLike<T>): Promise<T>;
-  /** The same for a call with a context, which `fn` is given in turn. */
-  execute<T, C extends AdmissionOptions>(fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
+  /**
+   * Runs `fn` if and when this policy admits it. `fn` receives `ctx`, or a context derived from it.
+   * @param ctx - Default: a context without deadline, signal, priority, cost or key.
+   */
+  execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx?: CallContext): Promise<T>;
 }
 
 class Composed implements Policy {
@@ -18,18 +20,11 @@ class Composed implements Policy {
     this.#policies = policies;
   }
 
-  execute<T>(
-    fn: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
-  ): Promise<T> {
-    return this.#run(0, fn as (ctx: AdmissionOptions) => T | PromiseLike<T>, ctx);
+  execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
+    return this.#run(0, fn, ctx);
   }
 
-  async #run<T>(
-    index: number,
-    fn: (ctx: AdmissionOptions) => T | PromiseLike<T>,
-    ctx: AdmissionOptions,
-  ): Promise<T> {
+  async #run<T>(index: number, fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext): Promise<T> {
     const policy = this.#policies[index];
     return policy === undefined ? fn(ctx) : policy.execute((inner) => this.#run(index + 1, fn, inner), ctx);
   }
@@ -39,7 +34,9 @@ class Composed implements Policy {
  * One policy from many, outermost first: `compose(a, b).execute(fn)` is `a.execute(() => b.execute(fn))`, and
  * each hands its context to the next. Without policies it just calls the function.
  *
- * Put first what refuses most cheaply: deadline, rate limit, breaker, concurrency.
+ * Recommended order: retry, timeout, rate limiter, concurrency limiter, circuit breaker. The breaker stands next to the
+ * dependency: it then measures the dependency and not the wait in the queue, and a call that waited while the circuit opened
+ * is rejected when its turn comes instead of reaching a dependency that is known to fail.
  *
  * @throws TypeError if an argument has no `execute` method.
  */

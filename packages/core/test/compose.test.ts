@@ -1,12 +1,12 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { type AdmissionOptions, compose, type Policy, RejectedError } from '../src/index.ts';
+import { type CallContext, compose, type Policy, RejectedError } from '../src/index.ts';
 
-type Work = (ctx: AdmissionOptions | undefined) => unknown;
+type Work = (ctx: CallContext | undefined) => unknown;
 
 /** A policy that writes down what happens, and may change the context on the way in. */
-function logged(name: string, log: string[], inward = (ctx: AdmissionOptions | undefined) => ctx): Policy {
+function logged(name: string, log: string[], inward = (ctx: CallContext | undefined) => ctx): Policy {
   return {
-    async execute(fn: Work, ctx?: AdmissionOptions) {
+    async execute(fn: Work, ctx?: CallContext) {
       log.push(`> ${name}`);
       try {
         return await fn(inward(ctx));
@@ -27,8 +27,8 @@ describe('compose', () => {
 
   it('gives every policy and the work the context of the one around it', async () => {
     const log: string[] = [];
-    const seen: (AdmissionOptions | undefined)[] = [];
-    const lower = (ctx: AdmissionOptions | undefined) => {
+    const seen: (CallContext | undefined)[] = [];
+    const lower = (ctx: CallContext | undefined) => {
       seen.push(ctx);
       return { ...ctx, priority: (ctx?.priority ?? 0) - 1 };
     };
@@ -43,22 +43,22 @@ describe('compose', () => {
     expect(log).toEqual(['> a', '< a']);
   });
 
-  it('lets results, errors and refusals through untouched', async () => {
+  it('lets results, errors and rejections through untouched', async () => {
     const log: string[] = [];
     const policy = compose(logged('a', log), logged('b', log));
     const result = { some: 'result' };
     await expect(policy.execute(() => result)).resolves.toBe(result);
     const error = new Error('of the work');
     await expect(policy.execute(() => Promise.reject(error))).rejects.toBe(error);
-    const refusal = new RejectedError('SHED', 'b');
-    const refusing: Policy = { execute: () => Promise.reject(refusal) };
-    await expect(compose(logged('a', log), refusing).execute(() => result)).rejects.toBe(refusal);
+    const rejection = new RejectedError('SHED', 'b');
+    const rejecting: Policy = { execute: () => Promise.reject(rejection) };
+    await expect(compose(logged('a', log), rejecting).execute(() => result)).rejects.toBe(rejection);
   });
 
-  it('does not begin the work that an outer policy refuses', async () => {
-    const refusing: Policy = { execute: () => Promise.reject(new RejectedError('SHED', 'outer')) };
+  it('does not begin the work that an outer policy rejects', async () => {
+    const rejecting: Policy = { execute: () => Promise.reject(new RejectedError('SHED', 'outer')) };
     let ran = false;
-    const call = compose(refusing, logged('inner', [])).execute(() => {
+    const call = compose(rejecting, logged('inner', [])).execute(() => {
       ran = true;
     });
     await expect(call).rejects.toMatchObject({ code: 'SHED' });

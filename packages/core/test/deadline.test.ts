@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { atDeadline, type Clock, type TimerOptions } from '../src/index.ts';
+import type { Clock, TimerOptions } from '../src/index.ts';
+import { atDeadline } from '../src/kit/index.ts';
 import { VirtualClock } from '../src/testing/index.ts';
 
 describe('atDeadline', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { Listeners } from '../src/index.ts';
+import { Listeners } from '../src/kit/index.ts';
 
 describe('Listeners', () => {
   it('calls everybody in the order they came, until they leave', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { LoopBudget, loopBudgetOf, systemClock } from '../src/index.ts';
+import { systemClock } from '../src/index.ts';
+import { LoopBudget, loopBudgetOf } from '../src/kit/index.ts';
 import { VirtualClock } from '../src/testing/index.ts';
 
 describe('LoopBudget', () => {

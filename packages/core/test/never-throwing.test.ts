@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { neverThrowing } from '../src/index.ts';
+import { neverThrowing } from '../src/kit/index.ts';
 
 it('answers what the callback answers, and the fallback if it throws; what it threw surfaces on its own', () => {
   const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {});

@@ -1,18 +1,19 @@
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
-import { isRejected, RejectedError, type RejectionCode, refuse } from '../src/index.ts';
+import { isRejected, RejectedError, type RejectionCode } from '../src/index.ts';
+import { rejectedPromise } from '../src/kit/index.ts';
 
 afterEach(() => {
   RejectedError.captureStack = false;
 });
 
 describe('RejectedError', () => {
-  it('says who refused, why and until when', () => {
+  it('says who rejected, why and until when', () => {
     const cause = new Error('why');
     const error = new RejectedError('RATE_LIMITED', 'per-client', { retryAfterMs: 12.5, cause });
     expect(error).toMatchObject({
       name: 'RejectedError',
-      message: 'per-client refused: RATE_LIMITED',
+      message: 'per-client rejected: RATE_LIMITED',
       code: 'RATE_LIMITED',
       limiter: 'per-client',
       retryAfterMs: 12.5,
@@ -20,7 +21,7 @@ describe('RejectedError', () => {
       cause,
     });
     expect(error).toBeInstanceOf(Error);
-    expect(String(error)).toBe('RejectedError: per-client refused: RATE_LIMITED');
+    expect(String(error)).toBe('RejectedError: per-client rejected: RATE_LIMITED');
   });
 
   it('leaves open what nobody knows', () => {
@@ -32,8 +33,8 @@ describe('RejectedError', () => {
   });
 
   it('captures no stack, and leaves those of other errors alone', () => {
-    const refuse = (): RejectedError => new RejectedError('SHED', 'queue');
-    expect(refuse().stack).toBe('RejectedError: queue refused: SHED');
+    const reject = (): RejectedError => new RejectedError('SHED', 'queue');
+    expect(reject().stack).toBe('RejectedError: queue rejected: SHED');
     expect(new Error('other').stack).toContain('rejected-error.test.ts');
   });
 
@@ -64,7 +65,7 @@ describe('RejectedError', () => {
 });
 
 describe('isRejected', () => {
-  it('knows a refusal, and whether it is the one asked for', () => {
+  it('knows a rejection, and whether it is the one asked for', () => {
     const error: unknown = new RejectedError('QUEUE_FULL', 'queue');
     expect(isRejected(error)).toBe(true);
     expect(isRejected(error, 'QUEUE_FULL')).toBe(true);
@@ -72,7 +73,7 @@ describe('isRejected', () => {
     if (isRejected(error)) expectTypeOf(error).toEqualTypeOf<RejectedError>();
   });
 
-  it('knows a refusal that another copy of the package made', async () => {
+  it('knows a rejection that another copy of the package made', async () => {
     vi.resetModules();
     const copy = await import('../src/rejected-error.ts');
     const theirs: unknown = new copy.RejectedError('CIRCUIT_OPEN', 'breaker', { retryAfterMs: 5 });
@@ -107,23 +108,23 @@ describe('isRejected', () => {
   });
 });
 
-describe('refuse', () => {
-  it('rejects with the refusal itself, but not before its caller could handle it', async () => {
-    const refusal = new RejectedError('QUEUE_FULL', 'queue');
-    expect(await Promise.race([refuse(refusal), Promise.resolve('not rejected yet')])).toBe(
+describe('reject', () => {
+  it('rejects with the rejection itself, but not before its caller could handle it', async () => {
+    const rejection = new RejectedError('QUEUE_FULL', 'queue');
+    expect(await Promise.race([rejectedPromise(rejection), Promise.resolve('not rejected yet')])).toBe(
       'not rejected yet',
     );
-    await expect(refuse(refusal)).rejects.toBe(refusal);
+    await expect(rejectedPromise(rejection)).rejects.toBe(rejection);
   });
 
-  it('does not hide a refusal that nobody handles', async () => {
-    const refusal = new RejectedError('QUEUE_FULL', 'queue');
+  it('does not hide a rejection that nobody handles', async () => {
+    const rejection = new RejectedError('QUEUE_FULL', 'queue');
     const others = process.listeners('unhandledRejection');
     process.removeAllListeners('unhandledRejection');
     try {
       const surfaced = new Promise((resolve) => process.once('unhandledRejection', resolve));
-      refuse(refusal);
-      expect(await surfaced).toBe(refusal);
+      rejectedPromise(rejection);
+      expect(await surfaced).toBe(rejection);
     } finally {
       for (const listener of others) process.on('unhandledRejection', listener);
     }

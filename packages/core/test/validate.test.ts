@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../src/index.ts';
 import {
   checkBetween,
   checkBoolean,
@@ -10,8 +11,7 @@ import {
   checkOneOf,
   checkOptions,
   checkPositive,
-  systemClock,
-} from '../src/index.ts';
+} from '../src/kit/index.ts';
 import { VirtualClock } from '../src/testing/index.ts';
 
 const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;

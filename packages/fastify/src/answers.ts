@@ -1,13 +1,13 @@
 import type { RejectedError, RejectionCode } from '@bp/core';
 
-/** What a refused request is told. */
+/** What a rejected request is told. */
 export interface Answer {
   readonly status: 429 | 503 | 504;
   /** `error` of the JSON body. */
   readonly error: string;
   /** `type` and `title` of the problem details, serialised. */
   readonly problem: string;
-  /** Whether the policies that refused are named in the problem details. */
+  /** Whether the policies that rejected are named in the problem details. */
   readonly namesPolicies: boolean;
 }
 

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { type AdmissionOptions, type Clock, isRejected, type Unsubscribe } from '@bp/core';
+import { type CallContext, type Clock, isRejected, type Unsubscribe } from '@bp/core';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { answers, answerTo } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
@@ -7,7 +7,7 @@ import { standBefore } from './door/door.ts';
 import { Doorkeeper } from './door/doorkeeper.ts';
 import { LoadGate } from './gates/load.ts';
 import { ShutdownGate } from './gates/shutdown.ts';
-import { refusalForDeadline, refusalForLoad } from './judgement.ts';
+import { rejectionForDeadline, rejectionForLoad } from './judgement.ts';
 import type { ResolvedBackpressureOptions } from './options.ts';
 import { Overload, type OverloadChange } from './overload.ts';
 import { Replies } from './reply.ts';
@@ -71,7 +71,7 @@ export class Edge {
     await this.#routes.close();
   }
 
-  shutDown(ctx: AdmissionOptions): void {
+  shutDown(ctx: CallContext): void {
     this.#shutdown.begin(ctx);
   }
 
@@ -89,8 +89,8 @@ export class Edge {
     const loop = this.#load?.loop;
     return {
       ...this.#requests.stats(),
-      refused: this.#replies.counts,
-      refusedAtDoor: this.#doorkeeper?.refused ?? 0,
+      rejected: this.#replies.counts,
+      rejectedAtDoor: this.#doorkeeper?.rejected ?? 0,
       waiting: this.#load?.waiting ?? 0,
       pressure: load === undefined ? 0 : (this.#load?.pressure(load, this.#clock.now()) ?? 0),
       overloaded: this.#overload.isOn,
@@ -105,7 +105,7 @@ export class Edge {
     const settings = this.settingsOf(request.routeOptions.config);
     const arrival = arrive(request, reply, settings, this.#options);
     if (settings.exempt) this.#admit(arrival, done);
-    else if (!this.#refuseForShutdown(arrival) && !this.#refuseForDeadline(arrival)) {
+    else if (!this.#rejectForShutdown(arrival) && !this.#rejectForDeadline(arrival)) {
       this.#askForRate(arrival, done);
     }
   };
@@ -120,15 +120,15 @@ export class Edge {
     else load.enter(() => this.#begin(request, reply, done));
   };
 
-  /** Answers a refusal that a handler threw; false if `error` is none. */
+  /** Answers a rejection that a handler threw; false if `error` is none. */
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): boolean {
     if (!isRejected(error)) return false;
-    const { limiter: policy } = error;
+    const { rejectedBy: policy } = error;
     const answer = answerTo(error);
     // Nobody but this server knows when it will be gone.
     const retryAfterMs =
       error.retryAfterMs ?? (answer === answers.shuttingDown ? this.#goneInMs() : undefined);
-    // What was refused before it was begun is no use of a share, whether a gate said so or the handler.
+    // What was rejected before it was begun is no use of a share, whether a gate said so or the handler.
     if (answer === answers.overloaded && !error.workBegan) this.#giveBack(request);
     const spreadMs = answer.status === 503 ? this.#spreadMs : 0;
     this.#replies.send(request, reply, { reason: 'handler', answer, retryAfterMs, spreadMs, policy });
@@ -151,19 +151,19 @@ export class Edge {
     return this.#load?.spreadMs ?? 0;
   }
 
-  #refuseForShutdown({ request, reply, now }: Arrival): boolean {
+  #rejectForShutdown({ request, reply, now }: Arrival): boolean {
     if (!this.#shutdown.begun) return false;
     const retryAfterMs = this.#shutdown.retryAfterMs(now);
-    const refusal = { reason: 'shutdown', answer: answers.shuttingDown, retryAfterMs } as const;
-    this.#replies.sendEarly(request, reply, refusal, true);
+    const rejection = { reason: 'shutdown', answer: answers.shuttingDown, retryAfterMs } as const;
+    this.#replies.sendEarly(request, reply, rejection, true);
     return true;
   }
 
-  #refuseForDeadline(arrival: Arrival): boolean {
-    const refusal = refusalForDeadline(arrival, this.#load);
-    if (refusal === undefined) return false;
-    if (refusal.answer === answers.overloaded) this.#overload.refused(arrival.now);
-    this.#replies.sendEarly(arrival.request, arrival.reply, refusal);
+  #rejectForDeadline(arrival: Arrival): boolean {
+    const rejection = rejectionForDeadline(arrival, this.#load);
+    if (rejection === undefined) return false;
+    if (rejection.answer === answers.overloaded) this.#overload.rejected(arrival.now);
+    this.#replies.sendEarly(arrival.request, arrival.reply, rejection);
     return true;
   }
 
@@ -185,24 +185,24 @@ export class Edge {
   #afterRate(arrival: Arrival, retryAfterMs: number | undefined, done: Done): void {
     const { request, reply, settings, tier } = arrival;
     if (retryAfterMs === undefined) {
-      if (!this.#refuseForLoad(arrival)) this.#admit(arrival, done);
+      if (!this.#rejectForLoad(arrival)) this.#admit(arrival, done);
       return;
     }
     const policy = settings.rateLimit?.policyOf(tier) ?? 'rate_limit';
-    const refusal = { reason: 'rate_limit', answer: answers.rateLimited, retryAfterMs, policy } as const;
-    this.#replies.sendEarly(request, reply, refusal);
+    const rejection = { reason: 'rate_limit', answer: answers.rateLimited, retryAfterMs, policy } as const;
+    this.#replies.sendEarly(request, reply, rejection);
   }
 
-  #refuseForLoad(arrival: Arrival): boolean {
+  #rejectForLoad(arrival: Arrival): boolean {
     const { request, reply, settings, priority, key, now } = arrival;
-    const refusal = refusalForLoad(arrival, this.#load);
-    if (refusal === undefined) {
+    const rejection = rejectionForLoad(arrival, this.#load);
+    if (rejection === undefined) {
       if (settings.load !== undefined) this.#load?.admitted(priority, now);
       return false;
     }
     if (key !== undefined) settings.rateLimit?.refund(key, arrival);
-    this.#overload.refused(now);
-    this.#replies.sendEarly(request, reply, refusal);
+    this.#overload.rejected(now);
+    this.#replies.sendEarly(request, reply, rejection);
     return true;
   }
 
@@ -219,12 +219,12 @@ export class Edge {
     if (over === undefined) {
       done();
     } else if (over.kind === 'deadline') {
-      const refusal = {
+      const rejection = {
         reason: 'deadline',
         answer: answers.deadlineExceeded,
         retryAfterMs: undefined,
       } as const;
-      this.#replies.send(request, reply, refusal);
+      this.#replies.send(request, reply, rejection);
     }
   }
 }

@@ -13,8 +13,8 @@ export interface InFlightInterval {
   readonly active: number;
   /** Requests answered in it. */
   readonly completed: number;
-  /** Whether the limit has refused anybody in it. */
-  readonly refused: boolean;
+  /** Whether the limit has rejected anybody in it. */
+  readonly rejected: boolean;
 }
 
 /**
@@ -22,9 +22,9 @@ export interface InFlightInterval {
  *
  * Once the loop is late the limit is what Little's law says: the throughput times the least latency requests had when
  * the loop was in time plus the wait they may be asked to bear. As long as the loop makes them wait for less, the limit grows;
- * so lag that is not theirs, of refusals or of other processes, cannot starve them. A limit on what is in flight, unlike
+ * so lag that is not theirs, of rejections or of other processes, cannot starve them. A limit on what is in flight, unlike
  * one on who may enter, admits one for each that leaves, and neither floods nor starves the server between two
- * measurements. While the loop is in time but the limit still refuses it grows; it is lifted when it has refused nobody
+ * measurements. While the loop is in time but the limit still rejects it grows; it is lifted when it has rejected nobody
  * for an interval.
  */
 export class InFlightLimit {
@@ -51,7 +51,7 @@ export class InFlightLimit {
     return excess > 0 && this.#throughput > 0 ? excess / this.#throughput : 0;
   }
 
-  onInterval({ elapsedMs, late, active, completed, refused }: InFlightInterval): void {
+  onInterval({ elapsedMs, late, active, completed, rejected }: InFlightInterval): void {
     const weight = this.#throughput === 0 ? 1 : WEIGHT;
     this.#active += (active - this.#active) * weight;
     this.#throughput += (completed / elapsedMs - this.#throughput) * weight;
@@ -60,7 +60,7 @@ export class InFlightLimit {
       return;
     }
     this.#learn();
-    this.#limit = refused ? this.#limit * GROWTH + 1 : Number.POSITIVE_INFINITY;
+    this.#limit = rejected ? this.#limit * GROWTH + 1 : Number.POSITIVE_INFINITY;
   }
 
   /** The least, so that a backlog which one interval in time has left over does not pass for usual. */

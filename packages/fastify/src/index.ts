@@ -22,5 +22,5 @@ export type { BackpressureOptions, MetricsOptions } from './options.ts';
 export type { OverloadChange } from './overload.ts';
 export { type Backpressure, backpressure } from './plugin.ts';
 export type { RouteBackpressureOptions } from './routes.ts';
-export type { BackpressureStats, RefusedCounts } from './stats.ts';
+export type { BackpressureStats, RejectedCounts } from './stats.ts';
 export type { TierOptions } from './tiers.ts';

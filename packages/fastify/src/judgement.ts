@@ -2,7 +2,7 @@ import { answers } from './answers.ts';
 import type { Arrival } from './arrival.ts';
 import { latenessMs } from './gates/deadline.ts';
 import type { LoadGate } from './gates/load.ts';
-import type { Refusal } from './reply.ts';
+import type { Rejection } from './reply.ts';
 
 /** What is known of a request before Fastify knows it. */
 export type Judged = Pick<Arrival, 'settings' | 'priority' | 'deadline' | 'now'> & {
@@ -11,7 +11,7 @@ export type Judged = Pick<Arrival, 'settings' | 'priority' | 'deadline' | 'now'>
 };
 
 /** Why a request could not be answered in time, if so. Where the wait is to blame, the gate has counted it. */
-export function refusalForDeadline(judged: Judged, load: LoadGate | undefined): Refusal | undefined {
+export function rejectionForDeadline(judged: Judged, load: LoadGate | undefined): Rejection | undefined {
   const { settings, priority, deadline, now } = judged;
   if (settings.deadline === undefined || deadline === undefined) return undefined;
   const waitMs = settings.load === undefined ? 0 : (load?.waitMs(settings.load, judged) ?? 0);
@@ -21,16 +21,16 @@ export function refusalForDeadline(judged: Judged, load: LoadGate | undefined): 
   if (load === undefined || lateMs >= waitMs) {
     return { reason: 'deadline', answer: answers.deadlineExceeded, retryAfterMs: undefined };
   }
-  load.refused(priority, now);
+  load.rejected(priority, now);
   return { reason: 'deadline', answer: answers.overloaded, retryAfterMs: lateMs, spreadMs: load.spreadMs };
 }
 
 /** Why a request is one too many, if so. The gate has counted it. */
-export function refusalForLoad(judged: Judged, load: LoadGate | undefined): Refusal | undefined {
+export function rejectionForLoad(judged: Judged, load: LoadGate | undefined): Rejection | undefined {
   const { settings, priority, now } = judged;
   if (settings.load === undefined || load === undefined) return undefined;
-  const retryAfterMs = load.refusal(settings.load, judged, now);
+  const retryAfterMs = load.rejection(settings.load, judged, now);
   if (retryAfterMs === undefined) return undefined;
-  load.refused(priority, now);
+  load.rejected(priority, now);
   return { reason: 'load', answer: answers.overloaded, retryAfterMs, spreadMs: load.spreadMs };
 }

@@ -16,7 +16,7 @@ export class LoopLoad {
   readonly #maxLagMs: number;
   readonly #counts: RequestCounts;
   #completedBefore = 0;
-  #refused = false;
+  #rejected = false;
 
   constructor(clock: Clock, options: ResolvedEventLoopOptions, maxWaitMs: number, counts: RequestCounts) {
     this.#monitor = new LoopMonitor({ ...options, clock, onInterval: this.#onInterval });
@@ -52,9 +52,9 @@ export class LoopLoad {
     return Math.max(this.#monitor.lagNow(now) / this.#maxLagMs, inFlight / this.#limit.limit);
   }
 
-  /** A request was refused for this pressure; milliseconds after which it would not be. */
-  refuse(now: number): number {
-    this.#refused = true;
+  /** A request was rejected for this pressure; milliseconds after which it would not be. */
+  reject(now: number): number {
+    this.#rejected = true;
     return Math.max(this.#monitor.lagNow(now), this.#limit.excessMs(this.#counts.active));
   }
 
@@ -65,9 +65,9 @@ export class LoopLoad {
       late,
       active,
       completed: completed - this.#completedBefore,
-      refused: this.#refused,
+      rejected: this.#rejected,
     });
     this.#completedBefore = completed;
-    this.#refused = false;
+    this.#rejected = false;
   };
 }

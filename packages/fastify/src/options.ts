@@ -1,13 +1,12 @@
+import { type Clock, systemClock } from '@bp/core';
 import {
-  type Clock,
   checkBetween,
   checkBoolean,
   checkClock,
   checkFunction,
   checkInteger,
   checkOptions,
-  systemClock,
-} from '@bp/core';
+} from '@bp/core/kit';
 import type { FastifyRequest } from 'fastify';
 import {
   type DeadlineOptions,
@@ -47,10 +46,10 @@ export interface BackpressureOptions {
   readonly exempt?: readonly string[] | undefined;
   /** Whether a `RejectedError` that a route throws is answered with 429, 503 or 504. Default: true. */
   readonly mapErrors?: boolean | undefined;
-  /** The share of its wait (0 to 1) by which a refused client's return is put off by chance. Default: 0.2. */
+  /** The share of its wait (0 to 1) by which a rejected client's return is put off by chance. Default: 0.2. */
   readonly jitter?: number | undefined;
   /**
-   * Bytes of a refused request's body (>= 0) that are read and dropped to keep its connection; above, or with a body of
+   * Bytes of a rejected request's body (>= 0) that are read and dropped to keep its connection; above, or with a body of
    * unknown length, the connection is closed. Default: 65 536.
    */
   readonly maxUnreadBodyBytes?: number | undefined;

@@ -1,26 +1,27 @@
-import { type Clock, Listeners, type Timer, type Unsubscribe } from '@bp/core';
+import type { Clock, Timer, Unsubscribe } from '@bp/core';
+import { Listeners } from '@bp/core/kit';
 
 /** An overload began or ended. */
 export interface OverloadChange {
-  /** Whether requests are being refused for load now. */
+  /** Whether requests are being rejected for load now. */
   readonly overloaded: boolean;
-  /** How many were refused for load since it began: 1 when it begins. */
-  readonly refused: number;
+  /** How many were rejected for load since it began: 1 when it begins. */
+  readonly rejected: number;
   /** Milliseconds since it began, when it ends. */
   readonly lastedMs: number;
 }
 
-/** An overload has ended when nobody was refused for this long. */
+/** An overload has ended when nobody was rejected for this long. */
 export const QUIET_MS = 1000;
 
-/** Turns refusals into the two moments worth telling: the first, and when there have been none for a second. */
+/** Turns rejections into the two moments worth telling: the first, and when there have been none for a second. */
 export class Overload {
   readonly #clock: Clock;
   readonly #listeners = new Listeners<OverloadChange>();
   #timer: Timer | undefined;
   #beganAt: number | undefined;
   #lastAt = 0;
-  #refused = 0;
+  #rejected = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -34,14 +35,14 @@ export class Overload {
     return this.#listeners.add(listener);
   }
 
-  refused(now: number): void {
+  rejected(now: number): void {
     this.#lastAt = now;
-    this.#refused++;
+    this.#rejected++;
     if (this.#beganAt !== undefined) return;
     this.#beganAt = now;
-    this.#refused = 1;
+    this.#rejected = 1;
     this.#lookAgain(QUIET_MS);
-    this.#listeners.emit({ overloaded: true, refused: 1, lastedMs: 0 });
+    this.#listeners.emit({ overloaded: true, rejected: 1, lastedMs: 0 });
   }
 
   stop(): void {
@@ -60,6 +61,6 @@ export class Overload {
     }
     const lastedMs = this.#lastAt - (this.#beganAt ?? this.#lastAt);
     this.#beganAt = undefined;
-    this.#listeners.emit({ overloaded: false, refused: this.#refused, lastedMs });
+    this.#listeners.emit({ overloaded: false, rejected: this.#rejected, lastedMs });
   };
 }

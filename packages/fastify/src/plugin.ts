@@ -1,5 +1,6 @@
 import type { RequestContext } from '@bp/context';
-import { type AdmissionOptions, NO_ADMISSION_OPTIONS, type Unsubscribe } from '@bp/core';
+import type { CallContext, Unsubscribe } from '@bp/core';
+import { EMPTY_CONTEXT } from '@bp/core/kit';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { Edge, routeSettings } from './edge.ts';
@@ -17,11 +18,11 @@ export interface Backpressure {
   /** A snapshot; reading it costs nobody else anything. */
   stats(): BackpressureStats;
   /**
-   * Refuses every request from now on, but those of exempt routes, with 503 and `Connection: close`, while those under way
+   * Rejects every request from now on, but those of exempt routes, with 503 and `Connection: close`, while those under way
    * go on; `app.close()` does it too. With a `deadline` on the plugin's clock, the time until then is the `Retry-After`.
    */
-  shutDown(ctx?: AdmissionOptions): void;
-  /** Calls `listener` when an overload begins, with the first refusal, and when it has ended, a second after the last. */
+  shutDown(ctx?: CallContext): void;
+  /** Calls `listener` when an overload begins, with the first rejection, and when it has ended, a second after the last. */
   onOverloadChange(listener: (change: OverloadChange) => void): Unsubscribe;
   /**
    * Answers `error` with 429, 503 or 504 and returns true if it is a `RejectedError`: for error handlers of routes
@@ -55,7 +56,7 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
       return edge.shuttingDown;
     },
     stats,
-    shutDown: (ctx = NO_ADMISSION_OPTIONS) => edge.shutDown(ctx),
+    shutDown: (ctx = EMPTY_CONTEXT) => edge.shutDown(ctx),
     onOverloadChange: (listener) => edge.onOverloadChange(listener),
     answer: (error, request, reply) => edge.answer(error, request, reply),
   };
@@ -75,14 +76,14 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
     checkExempt(app, options.exempt);
     edge.start(app.server);
   });
-  app.addHook('preClose', async () => edge.shutDown(NO_ADMISSION_OPTIONS));
+  app.addHook('preClose', async () => edge.shutDown(EMPTY_CONTEXT));
   app.addHook('onClose', async () => {
     for (const stop of stopExports) stop();
     await edge.close();
   });
 }
 
-/** Checks what is different on a route, and puts the answer to refusals before its error handler. */
+/** Checks what is different on a route, and puts the answer to rejections before its error handler. */
 function prepareRoute(route: RouteOptions, edge: Edge): void {
   const { backpressure } = route.config ?? {};
   const settings = edge.settingsOf({ url: route.url, backpressure });

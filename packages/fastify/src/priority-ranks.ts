@@ -16,7 +16,7 @@ const MAX_PRIORITIES = 256;
 
 /**
  * Where a priority stands among those of the last second or so: the shares of requests that were less and more
- * important. What is refused under load is decided by them and not by the numbers, which mean nothing by themselves.
+ * important. What is rejected under load is decided by them and not by the numbers, which mean nothing by themselves.
  */
 export class PriorityRanks {
   readonly #ranks = new Map<number, Rank>();

@@ -43,7 +43,7 @@ export class RateLimitFields {
     return this.#kept[whole] ?? this.#make(whole);
   }
 
-  /** `RateLimit` of a refused request: nothing for `retryAfterMs`. */
+  /** `RateLimit` of a rejected request: nothing for `retryAfterMs`. */
   exhausted(retryAfterMs: number): string {
     if (retryAfterMs === Number.POSITIVE_INFINITY) return `${this.#name};r=0`;
     return `${this.#name};r=0;t=${structuredInteger(Math.ceil(retryAfterMs / 1000))}`;

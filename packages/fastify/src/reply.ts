@@ -2,18 +2,18 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { prefersProblem } from './accept.ts';
 import type { Answer } from './answers.ts';
-import type { RefusedCounts } from './stats.ts';
+import type { RejectedCounts } from './stats.ts';
 
-/** Why somebody is refused, and when to come back. */
-export interface Refusal {
+/** Why somebody is rejected, and when to come back. */
+export interface Rejection {
   /** As what it is counted. */
-  readonly reason: keyof RefusedCounts;
+  readonly reason: keyof RejectedCounts;
   readonly answer: Answer;
   /** Milliseconds; undefined or `Infinity` if there is no such time. */
   readonly retryAfterMs: number | undefined;
   /** Milliseconds over which the return is spread beyond that. Default: 0. */
   readonly spreadMs?: number;
-  /** The policy that refused. Default: the reason. */
+  /** The policy that rejected. Default: the reason. */
   readonly policy?: string;
 }
 
@@ -27,7 +27,7 @@ export interface RepliesOptions {
 const JSON_TYPE = 'application/json; charset=utf-8';
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** Sends refusals, and counts them: a status, two headers and a string. Nothing is thrown, and no body is read. */
+/** Sends rejections, and counts them: a status, two headers and a string. Nothing is thrown, and no body is read. */
 export class Replies {
   readonly #counts = { shutdown: 0, deadline: 0, rate_limit: 0, load: 0, handler: 0 };
   readonly #jitter: number;
@@ -40,21 +40,21 @@ export class Replies {
     this.#maxUnreadBodyBytes = maxUnreadBodyBytes;
   }
 
-  get counts(): RefusedCounts {
+  get counts(): RejectedCounts {
     return { ...this.#counts };
   }
 
   /** Before the body was read: what is left of it is thrown away, or the connection is closed if that is too much. */
-  sendEarly(request: FastifyRequest, reply: FastifyReply, refusal: Refusal, close = false): void {
+  sendEarly(request: FastifyRequest, reply: FastifyReply, rejection: Rejection, close = false): void {
     if ((close || this.#bodyMayBeLarge(request)) && request.raw.httpVersionMajor === 1) {
       reply.header('connection', 'close');
     }
-    this.send(request, reply, refusal);
+    this.send(request, reply, rejection);
   }
 
-  send({ headers }: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
-    const { answer, reason, policy = reason } = refusal;
-    const seconds = this.#seconds(refusal);
+  send({ headers }: FastifyRequest, reply: FastifyReply, rejection: Rejection): void {
+    const { answer, reason, policy = reason } = rejection;
+    const seconds = this.#seconds(rejection);
     this.#counts[reason]++;
     reply.code(answer.status);
     if (seconds !== undefined) reply.header('retry-after', `${seconds}`);
@@ -69,9 +69,9 @@ export class Replies {
    * The same as text, for a connection that no reply has been made for. It says for how long the connection is kept, as
    * Node's server does: a client that is not told assumes a few seconds, and all come back at once with new ones.
    */
-  onWire(refusal: Refusal, keepAliveMs: number): string {
-    const { answer, reason } = refusal;
-    const seconds = this.#seconds(refusal);
+  onWire(rejection: Rejection, keepAliveMs: number): string {
+    const { answer, reason } = rejection;
+    const seconds = this.#seconds(rejection);
     this.#counts[reason]++;
     const body = jsonBody(answer, seconds);
     const retryAfter = seconds === undefined ? '' : `retry-after: ${seconds}\r\n`;
@@ -83,7 +83,7 @@ export class Replies {
   }
 
   /** Whole seconds, rounded up: never earlier than what was computed, later by chance. */
-  #seconds({ retryAfterMs, spreadMs = 0 }: Refusal): number | undefined {
+  #seconds({ retryAfterMs, spreadMs = 0 }: Rejection): number | undefined {
     if (retryAfterMs === undefined || retryAfterMs === Number.POSITIVE_INFINITY) return undefined;
     const window = Math.max(this.#jitter * retryAfterMs, spreadMs);
     return Math.ceil((retryAfterMs + this.#random() * window) / 1000);

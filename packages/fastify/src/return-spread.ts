@@ -3,15 +3,15 @@ const WINDOW_MS = 1000;
 const LEAST_MS = 100;
 
 /**
- * Over how long those who are refused for overload should return, so that they come back no faster than others are
- * admitted. Every second the spread grows while more are refused than admitted and shrinks while fewer are, at most by
+ * Over how long those who are rejected for overload should return, so that they come back no faster than others are
+ * admitted. Every second the spread grows while more are rejected than admitted and shrinks while fewer are, at most by
  * half or to the double, and it halves when nobody is.
  */
 export class ReturnSpread {
   readonly #maxMs: number;
   #windowStart = Number.NEGATIVE_INFINITY;
   #admitted = 0;
-  #refused = 0;
+  #rejected = 0;
   #spreadMs = 0;
 
   constructor(maxMs: number) {
@@ -23,20 +23,20 @@ export class ReturnSpread {
     this.#admitted++;
   }
 
-  refused(now: number): void {
+  rejected(now: number): void {
     this.#roll(now);
-    this.#refused++;
+    this.#rejected++;
   }
 
-  /** Milliseconds within which the refused should return, beyond the time for which they are refused anyway. */
+  /** Milliseconds within which the rejected should return, beyond the time for which they are rejected anyway. */
   spreadMs(): number {
     if (this.#spreadMs > 0) return this.#spreadMs;
     // The first second of an overload: nothing to adapt yet, so what has happened in it must do.
-    return this.#refused > this.#admitted ? Math.min(this.#maxMs, this.#ratio() * WINDOW_MS) : 0;
+    return this.#rejected > this.#admitted ? Math.min(this.#maxMs, this.#ratio() * WINDOW_MS) : 0;
   }
 
   #ratio(): number {
-    return this.#refused / Math.max(1, this.#admitted);
+    return this.#rejected / Math.max(1, this.#admitted);
   }
 
   #roll(now: number): void {
@@ -47,11 +47,11 @@ export class ReturnSpread {
     if (this.#spreadMs < LEAST_MS) this.#spreadMs = 0;
     this.#windowStart = now;
     this.#admitted = 0;
-    this.#refused = 0;
+    this.#rejected = 0;
   }
 
   #adapt(): void {
-    if (this.#refused === 0) {
+    if (this.#rejected === 0) {
       this.#spreadMs /= 2;
     } else if (this.#spreadMs === 0) {
       this.#spreadMs = Math.min(this.#maxMs, this.#ratio() * WINDOW_MS);

@@ -1,4 +1,5 @@
-import { type Clock, checkBoolean, checkInteger, checkNonNegative, checkOptions } from '@bp/core';
+import type { Clock } from '@bp/core';
+import { checkBoolean, checkInteger, checkNonNegative, checkOptions } from '@bp/core/kit';
 import {
   type DeadlineOptions,
   type ResolvedDeadlineOptions,

@@ -1,5 +1,5 @@
-/** Requests refused since the start, by what refused them. */
-export interface RefusedCounts {
+/** Requests rejected since the start, by what rejected them. */
+export interface RejectedCounts {
   /** The server was shutting down. */
   readonly shutdown: number;
   /** There was not enough time left for an answer. */
@@ -20,14 +20,14 @@ export interface BackpressureStats {
   readonly waiting: number;
   /** Requests ever admitted, those of exempt routes too. */
   readonly admitted: number;
-  readonly refused: RefusedCounts;
-  /** Of `refused.load` and `refused.deadline`, those answered on the socket, before Node's HTTP server. */
-  readonly refusedAtDoor: number;
+  readonly rejected: RejectedCounts;
+  /** Of `rejected.load` and `rejected.deadline`, those answered on the socket, before Node's HTTP server. */
+  readonly rejectedAtDoor: number;
   /** Requests whose client left before it was answered. */
   readonly disconnected: number;
   /** Load as a share of what the least important requests may meet; 0 without a load gate. */
   readonly pressure: number;
-  /** Whether requests are being refused for load, or were within the last second. */
+  /** Whether requests are being rejected for load, or were within the last second. */
   readonly overloaded: boolean;
   /** Least lag of the event loop in the last interval, in milliseconds; 0 if it is not watched. */
   readonly eventLoopLagMs: number;

@@ -1,4 +1,4 @@
-import { checkInteger, checkOptions } from '@bp/core';
+import { checkInteger, checkOptions } from '@bp/core/kit';
 import type { ClientLimitOptions } from '@bp/rate-limiter';
 
 /** What sets the clients of a tier apart. */

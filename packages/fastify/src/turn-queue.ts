@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
-import { type Clock, type LoopBudget, loopBudgetOf } from '@bp/core';
+import type { Clock } from '@bp/core';
+import { type LoopBudget, loopBudgetOf } from '@bp/core/kit';
 
 interface Entry {
   readonly start: () => void;
@@ -13,7 +14,7 @@ const MAX_WAITING = 10_000;
 
 /**
  * Starts handlers on the loop's budget. Handlers that run one after the other in one turn of the loop keep it from
- * reading, timing and refusing what arrives meanwhile, and from accepting connections, of which libuv takes one a turn;
+ * reading, timing and rejecting what arrives meanwhile, and from accepting connections, of which libuv takes one a turn;
  * so once the budget of a turn is spent the rest waits here, first come first served, and the loop is given back.
  */
 export class TurnQueue {

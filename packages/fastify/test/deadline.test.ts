@@ -41,7 +41,7 @@ describe('the deadline of a request', () => {
   it('is not read unless the option is given, nor on a route that says so', async () => {
     const { app, leftMs } = await server({ deadline: undefined });
     expect(await leftMs({ 'x-request-timeout-ms': '250' })).toBeNull();
-    expect(app.backpressure.stats().refused.deadline).toBe(0);
+    expect(app.backpressure.stats().rejected.deadline).toBe(0);
 
     const other = await build({ deadline: {} });
     other.app.get('/', { config: { backpressure: { deadline: false } } }, ({ backpressure }) => ({
@@ -51,28 +51,28 @@ describe('the deadline of a request', () => {
     expect(answer.json()).toEqual({ deadline: null });
   });
 
-  it('refuses at once what has no more time than the way back takes', async () => {
+  it('rejects at once what has no more time than the way back takes', async () => {
     const { app } = await server({ deadline: { marginMs: 20 } });
     const ask = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
     expect((await ask(20)).statusCode).toBe(200);
-    const refused = await ask(19);
-    expect(refused.statusCode).toBe(504);
-    expect(refused.headers).not.toHaveProperty('retry-after');
-    expect(refused.body).toBe('{"error":"Deadline exceeded"}');
+    const rejected = await ask(19);
+    expect(rejected.statusCode).toBe(504);
+    expect(rejected.headers).not.toHaveProperty('retry-after');
+    expect(rejected.body).toBe('{"error":"Deadline exceeded"}');
   });
 
-  it('refuses what the wait makes hopeless, and says when it would not', async () => {
+  it('rejects what the wait makes hopeless, and says when it would not', async () => {
     const source = new FakeSource();
     const { app } = await server({ load: { sources: [source], maxWaitMs: 60_000 } });
     const ask = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
     source.waitMs = 4000;
     expect((await ask(4010)).statusCode).toBe(200);
-    const refused = await ask(2000);
-    expect(refused.statusCode).toBe(503);
-    expect(refused.json()).toEqual({ error: 'Service overloaded', retryAfter: 3 });
-    expect(refused.headers['retry-after']).toBe('3');
+    const rejected = await ask(2000);
+    expect(rejected.statusCode).toBe(503);
+    expect(rejected.json()).toEqual({ error: 'Service overloaded', retryAfter: 3 });
+    expect(rejected.headers['retry-after']).toBe('3');
     expect((await ask(5)).json()).toEqual({ error: 'Deadline exceeded' });
-    expect(app.backpressure.stats().refused.deadline).toBe(2);
+    expect(app.backpressure.stats().rejected.deadline).toBe(2);
   });
 
   it('is held against the wait of the request, not of those it overtakes', async () => {

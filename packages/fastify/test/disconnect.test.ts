@@ -68,7 +68,7 @@ describe('a client that hangs up', () => {
     await clock.advance(0);
     expect(app.backpressure.stats().waiting).toBe(0);
     expect(started).toBe(1);
-    expect(app.backpressure.stats().refused.deadline, 'nobody is there to be told').toBe(0);
+    expect(app.backpressure.stats().rejected.deadline, 'nobody is there to be told').toBe(0);
   });
 
   it('while its limit is asked for elsewhere is not let in', async () => {

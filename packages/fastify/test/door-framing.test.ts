@@ -2,20 +2,20 @@ import type { Socket } from 'node:net';
 import { systemClock } from '@bp/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { get, open, post, refusedAtDoor, serve } from './door-harness.ts';
+import { get, open, post, rejectedAtDoor, serve } from './door-harness.ts';
 
 const inPieces = (text: string, length: number): string[] =>
   Array.from({ length: Math.ceil(text.length / length) }, (_, i) => text.slice(i * length, (i + 1) * length));
 
 describe('where requests begin and end, at the door', () => {
-  it('takes no body of what it refused for a request, and leaves to the server whatever has not come whole', async () => {
+  it('takes no body of what it rejected for a request, and leaves to the server whatever has not come whole', async () => {
     const { app, source } = await serve();
     source.waitMs = 500;
     const client = await open(app);
     await client.ask(get());
     const smuggled = get('/health').repeat(50);
     await client.ask(post(smuggled));
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
     const text = post(smuggled);
     await client.ask(text.slice(0, -smuggled.length));
     for (const part of [smuggled.slice(0, 1000), smuggled.slice(1000)]) {
@@ -25,7 +25,7 @@ describe('where requests begin and end, at the door', () => {
     source.waitMs = 0;
     expect((await client.ask(get()))?.body).toBe('got');
     expect((await client.until(4)).map(({ status }) => status)).toEqual(['503', '503', '503', '200']);
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
   });
 
   it('does not overtake an answer that is under way', async () => {
@@ -42,7 +42,7 @@ describe('where requests begin and end, at the door', () => {
     expect(statuses).toEqual(['503', '503', '503', '200', '503']);
   });
 
-  it('takes nothing for a request that began in the packet of one it saw refused', async () => {
+  it('takes nothing for a request that began in the packet of one it saw rejected', async () => {
     const { app, source } = await serve();
     source.waitMs = 500;
     const client = await open(app);
@@ -50,11 +50,11 @@ describe('where requests begin and end, at the door', () => {
     expect((await client.ask(get()))?.status).toBe('503');
     source.waitMs = 0;
     expect((await client.ask(get()))?.body).toBe('got');
-    expect(refusedAtDoor(app)).toBe(0);
+    expect(rejectedAtDoor(app)).toBe(0);
   });
 
   it('takes no body for a request, of a pipelined one either', async () => {
-    // The limiter answers later, so that both requests of the first packet have begun when one is refused.
+    // The limiter answers later, so that both requests of the first packet have begun when one is rejected.
     const { app, source } = await serve({}, systemClock, { limiter: { acquire: async () => {} } });
     source.waitMs = 500;
     const client = await open(app);
@@ -65,7 +65,7 @@ describe('where requests begin and end, at the door', () => {
     await client.until(2);
     await client.ask(`${body}${head(2)}{}GET /orders/7 HTTP/1.1\r\nHost: x\r\nX-Pad: `);
     await client.ask(get());
-    expect(refusedAtDoor(app), 'the last was the rest of the one before').toBe(0);
+    expect(rejectedAtDoor(app), 'the last was the rest of the one before').toBe(0);
     expect((await client.until(4)).map(({ status }) => status)).toEqual(['503', '503', '503', '503']);
   });
 
@@ -79,9 +79,9 @@ describe('where requests begin and end, at the door', () => {
       await new Promise(setImmediate);
     }
     await client.until(2);
-    expect(refusedAtDoor(app)).toBe(0);
+    expect(rejectedAtDoor(app)).toBe(0);
     await client.ask(get());
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
   });
 
   it('gives back a connection whose head is longer than anybody sends, however it comes', async () => {
@@ -94,7 +94,7 @@ describe('where requests begin and end, at the door', () => {
     await client.ask(`${'a'.repeat(5000)}\r\n\r\n`);
     await client.ask(get());
     expect((await client.until(3)).map(({ status }) => status)).toEqual(['503', '503', '503']);
-    expect(refusedAtDoor(app)).toBe(0);
+    expect(rejectedAtDoor(app)).toBe(0);
   });
 
   it('answers pipelined requests in their order, and waits for the server where that was asked before', async () => {
@@ -104,11 +104,11 @@ describe('where requests begin and end, at the door', () => {
     await client.ask(get());
     client.socket.write(post('{}') + get());
     await client.until(3);
-    expect(refusedAtDoor(app)).toBe(2);
+    expect(rejectedAtDoor(app)).toBe(2);
     client.socket.write(get('/health') + get());
-    const [health, refused] = (await client.until(5)).slice(3);
-    expect([health?.body, refused?.status]).toEqual(['well', '503']);
-    expect(refusedAtDoor(app)).toBe(2);
+    const [health, rejected] = (await client.until(5)).slice(3);
+    expect([health?.body, rejected?.status]).toEqual(['well', '503']);
+    expect(rejectedAtDoor(app)).toBe(2);
   });
 
   it('gives the server all of a packet at once, which it may not read to the end', async () => {
@@ -136,11 +136,11 @@ describe('where requests begin and end, at the door', () => {
     source.waitMs = 500;
     const client = await open(app);
     for (let i = 0; i < 2; i++) await client.ask(get());
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
     await client.ask(get('/', 'Connection: Upgrade', 'Upgrade: test'));
     client.socket.write(get());
     await expect.poll(() => client.received(), { timeout: 5000 }).toContain('echo GET /');
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
   });
 
   it('gives every request its own answer, in order, however the bytes are cut', async () => {
@@ -178,7 +178,7 @@ describe('where requests begin and end, at the door', () => {
           }
           const expected = kind === 'pipelined' ? 3 : 1;
           answered += expected;
-          // A refused chunked body closes the connection: nobody knows where it ends.
+          // A rejected chunked body closes the connection: nobody knows where it ends.
           const seen = await client.until(answered);
           const [last] = seen.slice(-1);
           if (kind === 'chunked' && busy) return;
@@ -192,6 +192,6 @@ describe('where requests begin and end, at the door', () => {
       }),
       { numRuns: 60 },
     );
-    expect(refusedAtDoor(app)).toBeGreaterThan(60);
+    expect(rejectedAtDoor(app)).toBeGreaterThan(60);
   });
 });

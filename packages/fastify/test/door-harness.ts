@@ -80,4 +80,4 @@ export const get = (url = '/', ...headers: string[]): string =>
   `GET ${url} HTTP/1.1\r\n${['Host: x', ...headers].join('\r\n')}\r\n\r\n`;
 export const post = (body: string, ...headers: string[]): string =>
   `POST / HTTP/1.1\r\n${['Host: x', 'Content-Type: application/json', `Content-Length: ${body.length}`, ...headers].join('\r\n')}\r\n\r\n${body}`;
-export const refusedAtDoor = (app: FastifyInstance): number => app.backpressure.stats().refusedAtDoor;
+export const rejectedAtDoor = (app: FastifyInstance): number => app.backpressure.stats().rejectedAtDoor;

@@ -3,22 +3,22 @@ import { systemClock } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { Guard } from '../src/door/guard.ts';
-import { get, open, post, refusedAtDoor, serve } from './door-harness.ts';
+import { get, open, post, rejectedAtDoor, serve } from './door-harness.ts';
 
-describe('who is refused at the door', () => {
-  it('answers as the server would, from the second refusal on', async () => {
+describe('who is rejected at the door', () => {
+  it('answers as the server would, from the second rejection on', async () => {
     const { app, source } = await serve();
     source.waitMs = 500;
     const client = await open(app);
     const inside = await client.ask(get());
-    expect(refusedAtDoor(app)).toBe(0);
+    expect(rejectedAtDoor(app)).toBe(0);
     const outside = await client.ask(get());
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
     expect(outside).toEqual(inside);
     expect(outside).toEqual({ status: '503', body: '{"error":"Service overloaded","retryAfter":1}' });
     expect(client.received().match(/retry-after: 1\r\n/g)).toHaveLength(2);
     expect(client.received().match(/connection: keep-alive\r\nkeep-alive: timeout=72\r\n/gi)).toHaveLength(2);
-    expect(app.backpressure.stats().refused.load).toBe(2);
+    expect(app.backpressure.stats().rejected.load).toBe(2);
   });
 
   it('stands on connections that are opened during an overload from their second request on: the server minds their first', async () => {
@@ -27,9 +27,9 @@ describe('who is refused at the door', () => {
     await (await open(app)).ask(get());
     const client = await open(app);
     expect((await client.ask(post('{}')))?.status).toBe('503');
-    expect(refusedAtDoor(app)).toBe(0);
+    expect(rejectedAtDoor(app)).toBe(0);
     expect((await client.ask(post('{}')))?.status).toBe('503');
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
     source.waitMs = 0;
     expect((await client.ask(post('{}')))?.status).toBe('200');
   });
@@ -53,7 +53,7 @@ describe('who is refused at the door', () => {
       expect((await client.ask(get(url)))?.status).toBe('503');
       expect((await client.ask(get(url).replace('Host: x', 'Host: free')))?.body).toBe('free');
     }
-    expect(refusedAtDoor(app)).toBe(0);
+    expect(rejectedAtDoor(app)).toBe(0);
   });
 
   it('lets in whoever the gates would, with what belongs to the request', async () => {
@@ -63,16 +63,16 @@ describe('who is refused at the door', () => {
     await new Promise((resolve) => setTimeout(resolve, 110));
     source.waitMs = 120;
     for (let i = 0; i < 2; i++) expect((await gold.ask(get()))?.status).toBe('503');
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
     expect(await gold.ask(post('{"a":1}', 'X-Tier: gold'))).toEqual({
       status: '200',
       body: '{"body":{"a":1}}',
     });
     expect((await gold.ask(get()))?.status).toBe('503');
-    expect(refusedAtDoor(app)).toBe(2);
+    expect(rejectedAtDoor(app)).toBe(2);
   });
 
-  it('refuses what comes too late as the server would', async () => {
+  it('rejects what comes too late as the server would', async () => {
     const { app, source } = await serve({ maxWaitMs: 400 });
     source.waitMs = 500;
     const client = await open(app);
@@ -82,11 +82,11 @@ describe('who is refused at the door', () => {
     expect(late).toEqual({ status: '504', body: '{"error":"Deadline exceeded"}' });
     const hopeless = await client.ask(get('/', 'X-Request-Timeout-Ms: 200'));
     expect(hopeless).toEqual({ status: '503', body: '{"error":"Service overloaded","retryAfter":1}' });
-    expect(app.backpressure.stats()).toMatchObject({ refusedAtDoor: 2, refused: { load: 1, deadline: 2 } });
+    expect(app.backpressure.stats()).toMatchObject({ rejectedAtDoor: 2, rejected: { load: 1, deadline: 2 } });
     expect((await client.ask(get('/', 'X-Request-Timeout-Ms: 60000')))?.body).toBe('got');
   });
 
-  it('stands for as long as it has somebody to refuse, be it only who comes too late', async () => {
+  it('stands for as long as it has somebody to reject, be it only who comes too late', async () => {
     const clock = new VirtualClock();
     const { app, source } = await serve({}, clock);
     source.waitMs = 500;
@@ -97,12 +97,12 @@ describe('who is refused at the door', () => {
     for (let i = 1; i <= 3; i++) {
       await clock.advance(600);
       expect((await client.ask(hopeless))?.status).toBe('504');
-      expect(refusedAtDoor(app), `after ${i * 600} ms`).toBe(i);
+      expect(rejectedAtDoor(app), `after ${i * 600} ms`).toBe(i);
     }
     expect(app.backpressure.stats().overloaded).toBe(false);
     await clock.advance(1000);
     expect((await client.ask(hopeless))?.status).toBe('504');
-    expect(refusedAtDoor(app)).toBe(3);
+    expect(rejectedAtDoor(app)).toBe(3);
   });
 
   it('gives connections back when the load is over', async () => {
@@ -121,8 +121,8 @@ describe('who is refused at the door', () => {
     source.waitMs = 500;
     const client = await open(app);
     for (let i = 0; i < 3; i++) expect((await client.ask(get()))?.status).toBe('503');
-    expect(refusedAtDoor(app)).toBe(0);
-    expect(app.backpressure.stats().refused.load).toBe(3);
+    expect(rejectedAtDoor(app)).toBe(0);
+    expect(app.backpressure.stats().rejected.load).toBe(3);
   });
 
   it('leaves to the server what is not plain: exempt routes, parameters, problem details, unknown URLs', async () => {
@@ -130,16 +130,16 @@ describe('who is refused at the door', () => {
     source.waitMs = 500;
     const client = await open(app);
     for (let i = 0; i < 2; i++) await client.ask(get());
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
     expect((await client.ask(get('/health')))?.body).toBe('well');
     expect((await client.ask(get('/orders/7')))?.status).toBe('503');
     expect((await client.ask(get('/nowhere')))?.status).toBe('503');
     expect((await client.ask(get('/', 'Accept: application/problem+json')))?.body).toContain(
       'temporary-reduced',
     );
-    expect(refusedAtDoor(app)).toBe(1);
+    expect(rejectedAtDoor(app)).toBe(1);
     expect((await client.ask(get('/?again')))?.status).toBe('503');
-    expect(refusedAtDoor(app)).toBe(2);
+    expect(rejectedAtDoor(app)).toBe(2);
   });
 
   it('stops answering whoever does not read its answers', () => {

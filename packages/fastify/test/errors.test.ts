@@ -27,7 +27,7 @@ describe('a RejectedError that a handler throws', () => {
     const unknown = await app.inject('/unknown');
     expect(unknown.headers).not.toHaveProperty('retry-after');
     expect(unknown.body).toBe(`{"error":"${error}"}`);
-    expect(app.backpressure.stats().refused.handler).toBe(2);
+    expect(app.backpressure.stats().rejected.handler).toBe(2);
   });
 
   it('names the primitive in problem details', async () => {
@@ -56,16 +56,16 @@ describe('a RejectedError that a handler throws', () => {
   });
 });
 
-describe('the return of those whom a handler refused', () => {
+describe('the return of those whom a handler rejected', () => {
   it('is spread like that of others under overload, unless it is about their own limit', async () => {
     const source = new FakeSource();
     const { app } = await build({ load: { sources: [source] }, random: () => 0.999 });
-    const refuse = (code: RejectionCode) => () => {
+    const reject = (code: RejectionCode) => () => {
       throw new RejectedError(code, 'orders', { retryAfterMs: 1000 });
     };
     app.get('/load', () => 'ok');
-    app.get('/full', { config: { backpressure: { load: false } } }, refuse('QUEUE_FULL'));
-    app.get('/limited', { config: { backpressure: { load: false } } }, refuse('RATE_LIMITED'));
+    app.get('/full', { config: { backpressure: { load: false } } }, reject('QUEUE_FULL'));
+    app.get('/limited', { config: { backpressure: { load: false } } }, reject('RATE_LIMITED'));
     const seconds = async (url: string) => Number((await app.inject(url)).headers['retry-after']);
     expect([await seconds('/full'), await seconds('/limited')]).toEqual([2, 2]);
     source.waitMs = 500;
@@ -154,18 +154,18 @@ describe('a server with an error handler of its own', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('may do without the mapping, and answer refusals where it sees fit', async () => {
+  it('may do without the mapping, and answer rejections where it sees fit', async () => {
     const { app } = await build({ mapErrors: false });
     app.setErrorHandler((error, request, reply) => {
       if (!app.backpressure.answer(error, request, reply)) void reply.code(500).send({ own: true });
     });
-    app.get('/refused', () => {
+    app.get('/rejected', () => {
       throw new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: 100 });
     });
     app.get('/broken', () => {
       throw new Error('x');
     });
-    expect((await app.inject('/refused')).json()).toEqual({ error: 'Service overloaded', retryAfter: 1 });
+    expect((await app.inject('/rejected')).json()).toEqual({ error: 'Service overloaded', retryAfter: 1 });
     expect((await app.inject('/broken')).json()).toEqual({ own: true });
   });
 
@@ -178,7 +178,7 @@ describe('a server with an error handler of its own', () => {
   });
 });
 
-describe('what a request that its handler refused has taken from the limit of its client', () => {
+describe('what a request that its handler rejected has taken from the limit of its client', () => {
   it.each<[RejectionCode, boolean, number]>([
     ['QUEUE_FULL', false, 200],
     ['CONCURRENCY_LIMIT', false, 200],
@@ -209,7 +209,7 @@ describe('what a request that its handler refused has taken from the limit of it
   });
 });
 
-describe('a handler that is refused because the server is leaving', () => {
+describe('a handler that is rejected because the server is leaving', () => {
   it('tells when the server will be gone', async () => {
     const { app, clock } = await build({});
     app.get('/', async () => {

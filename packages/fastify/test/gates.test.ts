@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { build, FakeSource } from './harness.ts';
 
-/** A server whose every gate refuses, so that the answer tells which one came first. */
+/** A server whose every gate rejects, so that the answer tells which one came first. */
 async function hostile() {
   const source = new FakeSource();
   const { app, clock } = await build({
@@ -35,7 +35,7 @@ describe('the order of the gates', () => {
     expect((await ask({ 'x-request-timeout-ms': '5' })).json()).toEqual({ error: 'Service shutting down' });
 
     expect(handled()).toBe(0);
-    expect(app.backpressure.stats().refused).toEqual({
+    expect(app.backpressure.stats().rejected).toEqual({
       shutdown: 1,
       deadline: 1,
       rate_limit: 1,
@@ -50,7 +50,7 @@ describe('the order of the gates', () => {
     expect((await ask({ 'x-request-timeout-ms': '0' }, '/health')).body).toBe('ok');
   });
 
-  it('gives back to the client what the load gate refused', async () => {
+  it('gives back to the client what the load gate rejected', async () => {
     const { clock, source, ask } = await hostile();
     await clock.advance(1000);
     for (let i = 0; i < 5; i++) expect((await ask()).statusCode, `request ${i}`).toBe(503);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InFlightLimit } from '../src/in-flight-limit.ts';
 
-const usual = { elapsedMs: 100, late: false, refused: false };
+const usual = { elapsedMs: 100, late: false, rejected: false };
 
 describe('InFlightLimit', () => {
   it('is none while the loop is in time', () => {
@@ -15,17 +15,17 @@ describe('InFlightLimit', () => {
     const limit = new InFlightLimit(100);
     // 500 a second, each 10 ms: by Little 5 in flight.
     for (let i = 0; i < 100; i++) limit.onInterval({ ...usual, active: 5, completed: 50 });
-    limit.onInterval({ elapsedMs: 100, late: true, refused: false, active: 300, completed: 50 });
+    limit.onInterval({ elapsedMs: 100, late: true, rejected: false, active: 300, completed: 50 });
     expect(limit.limit).toBeCloseTo(0.5 * (10 + 100), 1);
     expect(limit.excessMs(155), 'a hundred too many at 500 a second').toBeCloseTo(200, -1);
   });
 
-  it('grows while it refuses although the loop is in time, and is lifted when it refuses nobody', () => {
+  it('grows while it rejects although the loop is in time, and is lifted when it rejects nobody', () => {
     const limit = new InFlightLimit(100);
     limit.onInterval({ ...usual, active: 5, completed: 50 });
     limit.onInterval({ ...usual, late: true, active: 100, completed: 50 });
     const first = limit.limit;
-    limit.onInterval({ ...usual, refused: true, active: first, completed: 40 });
+    limit.onInterval({ ...usual, rejected: true, active: first, completed: 40 });
     expect(limit.limit).toBeGreaterThan(first);
     expect(limit.limit).toBeLessThan(Number.POSITIVE_INFINITY);
     limit.onInterval({ ...usual, active: 5, completed: 40 });
@@ -45,7 +45,7 @@ describe('InFlightLimit', () => {
     for (let i = 0; i < 300; i++) {
       const completed = Math.min(100, active / 10);
       const late = active > 1040;
-      limit.onInterval({ elapsedMs: 100, late, refused: true, active, completed });
+      limit.onInterval({ elapsedMs: 100, late, rejected: true, active, completed });
       active = Math.min(2000, Math.max(active - completed, limit.limit));
     }
     expect(active, 'in flight after half a minute').toBeGreaterThan(900);

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type BackpressureOptions, backpressure } from '../src/index.ts';
 import { deferred } from './harness.ts';
 
-async function refusing(options: BackpressureOptions = {}): Promise<FastifyInstance> {
+async function rejecting(options: BackpressureOptions = {}): Promise<FastifyInstance> {
   const app = Fastify();
   await app.register(backpressure, {
     rateLimit: { rate: 1, intervalMs: 3_600_000, burst: 1 },
@@ -49,9 +49,9 @@ const post = (length: number, body: string): string =>
 const statuses = (received: string): string[] =>
   [...received.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, code]) => code ?? '');
 
-describe('the connection of a refused request', () => {
+describe('the connection of a rejected request', () => {
   it('is kept, and its unread body is not taken for the next request', async () => {
-    const app = await refusing();
+    const app = await rejecting();
     const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(20);
     const { received, isEnded } = await talk(
       app,
@@ -64,7 +64,7 @@ describe('the connection of a refused request', () => {
   });
 
   it('is closed when more of the body is to come than is worth reading', async () => {
-    const app = await refusing({ maxUnreadBodyBytes: 1000 });
+    const app = await rejecting({ maxUnreadBodyBytes: 1000 });
     const { received } = await talk(app, post(1001, '{'), /\}$/);
     expect(statuses(received)).toEqual(['429']);
     expect(received).toMatch(/connection: close/i);
@@ -74,7 +74,7 @@ describe('the connection of a refused request', () => {
   });
 
   it('is closed when nobody knows how much of the body is to come', async () => {
-    const app = await refusing();
+    const app = await rejecting();
     const { received } = await talk(
       app,
       'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[1,2]\r\n',
@@ -85,13 +85,13 @@ describe('the connection of a refused request', () => {
   });
 
   it('is answered at once: before the body has come', async () => {
-    const app = await refusing();
+    const app = await rejecting();
     const { received } = await talk(app, post(50_000, ''), /\}$/);
     expect(statuses(received)).toEqual(['429']);
   });
 
   it('can be kept by a fetch that uploads', async () => {
-    const app = await refusing();
+    const app = await rejecting();
     const { port } = app.server.address() as AddressInfo;
     for (let i = 0; i < 3; i++) {
       const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'x'.repeat(60_000) });
@@ -103,7 +103,7 @@ describe('the connection of a refused request', () => {
   });
 });
 
-describe('a refusal over HTTP/2', () => {
+describe('a rejection over HTTP/2', () => {
   it('ends one stream and not the connection, whatever is left of the body', async () => {
     const warnings: string[] = [];
     const onWarning = ({ message }: Error): void => void warnings.push(message);
@@ -148,7 +148,7 @@ describe('a server that is closing', () => {
     const closing = app.close();
     await expect.poll(() => app.backpressure.shuttingDown).toBe(true);
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await expect.poll(() => app.backpressure.stats().refused.shutdown).toBe(1);
+    await expect.poll(() => app.backpressure.stats().rejected.shutdown).toBe(1);
     held.resolve('done');
     await closing;
     await expect.poll(() => received).toContain('{"error":"Service shutting down"}');

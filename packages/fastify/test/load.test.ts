@@ -1,4 +1,4 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { LoadGate } from '../src/gates/load.ts';
@@ -7,18 +7,18 @@ import type { LoadSource } from '../src/index.ts';
 import { build, FakeLoop, FakeSource } from './harness.ts';
 
 describe('load as a wait at a source', () => {
-  it('refuses when the wait reaches the maximum, with the time until it is short enough', async () => {
+  it('rejects when the wait reaches the maximum, with the time until it is short enough', async () => {
     const source = new FakeSource();
     const { app } = await build({ load: { sources: [source], maxWaitMs: 500 } });
     app.get('/', () => 'ok');
     source.waitMs = 499;
     expect((await app.inject('/')).statusCode).toBe(200);
     source.waitMs = 3000;
-    const refused = await app.inject('/');
-    expect(refused.statusCode).toBe(503);
-    expect(refused.headers['retry-after']).toBe('3');
-    expect(refused.body).toBe('{"error":"Service overloaded","retryAfter":3}');
-    expect(app.backpressure.stats()).toMatchObject({ pressure: 6, overloaded: true, refused: { load: 1 } });
+    const rejected = await app.inject('/');
+    expect(rejected.statusCode).toBe(503);
+    expect(rejected.headers['retry-after']).toBe('3');
+    expect(rejected.body).toBe('{"error":"Service overloaded","retryAfter":3}');
+    expect(app.backpressure.stats()).toMatchObject({ pressure: 6, overloaded: true, rejected: { load: 1 } });
   });
 
   it('takes the word of a source that knows better when to come back', async () => {
@@ -30,14 +30,14 @@ describe('load as a wait at a source', () => {
     expect((await app.inject('/')).headers['retry-after']).toBe('10');
   });
 
-  it('refuses when a source has no room, and does not say "now" if that source does not know yet', async () => {
+  it('rejects when a source has no room, and does not say "now" if that source does not know yet', async () => {
     const source = new FakeSource();
     const { app } = await build({ load: { sources: [source] } });
     app.get('/', () => 'ok');
     source.hasRoom = false;
     source.retryMs = 0;
-    const refused = await app.inject('/');
-    expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, '1']);
+    const rejected = await app.inject('/');
+    expect([rejected.statusCode, rejected.headers['retry-after']]).toEqual([503, '1']);
   });
 
   it('is that of the source with the longest wait', async () => {
@@ -48,11 +48,11 @@ describe('load as a wait at a source', () => {
     expect((await app.inject('/')).json()).toEqual({ error: 'Service overloaded', retryAfter: 4 });
     const hopeless = await app.inject({ url: '/', headers: { 'x-request-timeout-ms': '1000' } });
     expect(hopeless.json()).toEqual({ error: 'Service overloaded', retryAfter: 4 });
-    expect(app.backpressure.stats()).toMatchObject({ pressure: 40, refused: { load: 1, deadline: 1 } });
+    expect(app.backpressure.stats()).toMatchObject({ pressure: 40, rejected: { load: 1, deadline: 1 } });
   });
 
   it('asks with the priority and the deadline of the request', async () => {
-    const asked: AdmissionOptions[] = [];
+    const asked: CallContext[] = [];
     const source: LoadSource = {
       estimatedWaitMs: (ctx) => {
         if (ctx !== undefined) asked.push({ ...ctx });
@@ -73,7 +73,7 @@ describe('load as a wait at a source', () => {
 });
 
 describe('load and who makes it', () => {
-  it('refuses the client that would have to wait too long at a source that shares, and lets others in', async () => {
+  it('rejects the client that would have to wait too long at a source that shares, and lets others in', async () => {
     const keys: (string | undefined)[] = [];
     const source: LoadSource = {
       estimatedWaitMs: ({ key } = {}) => {
@@ -94,7 +94,7 @@ describe('load and who makes it', () => {
     expect(light.body).toBe(keys.at(-1));
     const late = { 'x-user-id': 'heavy', 'x-request-timeout-ms': '500' };
     expect((await app.inject({ url: '/', headers: late })).statusCode).toBe(503);
-    expect(app.backpressure.stats().refused).toMatchObject({ load: 1, deadline: 1 });
+    expect(app.backpressure.stats().rejected).toMatchObject({ load: 1, deadline: 1 });
   });
 });
 
@@ -116,7 +116,7 @@ describe('load and priority', () => {
     return { source, status };
   }
 
-  it('refuses the least important first, the most important last', async () => {
+  it('rejects the least important first, the most important last', async () => {
     const { source, status } = await server();
     const passes = async (waitMs: number) => {
       source.waitMs = waitMs;
@@ -134,7 +134,7 @@ describe('load and priority', () => {
     expect([await status(''), await status('gold')]).toEqual([503, 503]);
   });
 
-  it('refuses one that wants to be background before the rest of its tier', async () => {
+  it('rejects one that wants to be background before the rest of its tier', async () => {
     const source = new FakeSource();
     const { app, clock } = await build({ load: { sources: [source] } });
     app.get('/', () => 'ok');
@@ -159,7 +159,7 @@ describe('load as a late event loop', () => {
     return { app, clock, loop, block };
   }
 
-  it('refuses what is read late in a turn that was blocked', async () => {
+  it('rejects what is read late in a turn that was blocked', async () => {
     const { app, clock, block } = await server();
     await app.ready();
     block(119);
@@ -295,10 +295,10 @@ describe('pacing', () => {
     clock.jumpTo(10);
     for (let i = 0; i < 10_000; i++) {
       expect(gate.tryEnter(options), `handler ${i}`).toBe(false);
-      expect(gate.refusal(options, { priority: 0 }, 10)).toBeUndefined();
+      expect(gate.rejection(options, { priority: 0 }, 10)).toBeUndefined();
       gate.enter(() => {});
     }
-    expect(gate.refusal(options, { priority: 0 }, 10)).toBeGreaterThan(0);
+    expect(gate.rejection(options, { priority: 0 }, 10)).toBeGreaterThan(0);
   });
 
   it('is left to the sources where there are some, unless the option says so', async () => {

@@ -10,7 +10,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { OpenTelemetryMeter, PrometheusRegistry } from '../src/index.ts';
 import { build, FakeSource } from './harness.ts';
 
-/** Two admitted, one of them still under way; one refused by its limit, two by load. */
+/** Two admitted, one of them still under way; one rejected by its limit, two by load. */
 async function busy(options: object) {
   const source = new FakeSource();
   const { app } = await build({
@@ -54,11 +54,11 @@ describe('metrics for Prometheus', () => {
       'backpressure_pressure_ratio 2',
       'backpressure_event_loop_lag_seconds 0',
       'backpressure_event_loop_utilization_ratio 0',
-      'backpressure_requests_refused_total{reason="shutdown"} 0',
-      'backpressure_requests_refused_total{reason="deadline"} 0',
-      'backpressure_requests_refused_total{reason="rate_limit"} 1',
-      'backpressure_requests_refused_total{reason="load"} 2',
-      'backpressure_requests_refused_total{reason="handler"} 0',
+      'backpressure_requests_rejected_total{reason="shutdown"} 0',
+      'backpressure_requests_rejected_total{reason="deadline"} 0',
+      'backpressure_requests_rejected_total{reason="rate_limit"} 1',
+      'backpressure_requests_rejected_total{reason="load"} 2',
+      'backpressure_requests_rejected_total{reason="handler"} 0',
     ]);
     await finish();
     expect(await registry.metrics()).toContain('backpressure_requests_active 0');
@@ -87,11 +87,11 @@ describe('metrics for OpenTelemetry', () => {
     const seen = await collect();
     expect(seen).toEqual([
       ['backpressure.requests', '{request}', 2, 'admitted'],
-      ['backpressure.requests', '{request}', 0, 'refused,shutdown'],
-      ['backpressure.requests', '{request}', 0, 'refused,deadline'],
-      ['backpressure.requests', '{request}', 1, 'refused,rate_limit'],
-      ['backpressure.requests', '{request}', 2, 'refused,load'],
-      ['backpressure.requests', '{request}', 0, 'refused,handler'],
+      ['backpressure.requests', '{request}', 0, 'rejected,shutdown'],
+      ['backpressure.requests', '{request}', 0, 'rejected,deadline'],
+      ['backpressure.requests', '{request}', 1, 'rejected,rate_limit'],
+      ['backpressure.requests', '{request}', 2, 'rejected,load'],
+      ['backpressure.requests', '{request}', 0, 'rejected,handler'],
       ['backpressure.disconnected_requests', '{request}', 0, ''],
       ['backpressure.active_requests', '{request}', 1, ''],
       ['backpressure.queued_requests', '{request}', 0, ''],

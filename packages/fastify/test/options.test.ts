@@ -25,7 +25,7 @@ describe('options', () => {
     [{ rateLimit: {} }, 'rateLimit: rate must be'],
     [{ rateLimit: { rate: -1 } }, 'rateLimit: rate must be'],
     [{ rateLimit: { rate: 1, burst: 0 } }, 'rateLimit: burst must be'],
-    [{ rateLimit: { rate: 1, maxClients: 0 } }, 'rateLimit: maxClients must be'],
+    [{ rateLimit: { rate: 1, maxKeys: 0 } }, 'rateLimit: maxKeys must be'],
     [{ rateLimit: { rate: 1, key: 'x-user-id' } }, 'rateLimit.key must be a function'],
     [{ rateLimit: { rate: 1, ipv6Prefix: 16 } }, 'rateLimit.ipv6Prefix must be an integer of at least 32'],
     [{ rateLimit: { rate: 1, ipv6Prefix: 129 } }, 'rateLimit.ipv6Prefix must be at most 128, got 129'],
@@ -35,7 +35,7 @@ describe('options', () => {
     ],
     [
       { rateLimit: { rate: 1, fields: 'often' } },
-      'rateLimit.fields must be one of "always", "refused", "never"',
+      'rateLimit.fields must be one of "always", "rejected", "never"',
     ],
     [{ rateLimit: { limiter: {} } }, 'rateLimit.limiter must have an acquire() method'],
     [

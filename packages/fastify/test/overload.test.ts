@@ -3,7 +3,7 @@ import type { OverloadChange } from '../src/index.ts';
 import { build, FakeSource } from './harness.ts';
 
 describe('an overload', () => {
-  it('is told twice: with the first refusal, and when there was none for a second', async () => {
+  it('is told twice: with the first rejection, and when there was none for a second', async () => {
     const source = new FakeSource();
     const { app, clock } = await build({ load: { sources: [source] } });
     app.get('/', () => 'ok');
@@ -14,10 +14,10 @@ describe('an overload', () => {
       await app.inject('/');
       await clock.advance(600);
     }
-    expect(changes).toEqual([{ overloaded: true, refused: 1, lastedMs: 0 }]);
+    expect(changes).toEqual([{ overloaded: true, rejected: 1, lastedMs: 0 }]);
     expect(app.backpressure.stats().overloaded).toBe(true);
     await clock.advance(400);
-    expect(changes.slice(1)).toEqual([{ overloaded: false, refused: 4, lastedMs: 1800 }]);
+    expect(changes.slice(1)).toEqual([{ overloaded: false, rejected: 4, lastedMs: 1800 }]);
     expect(app.backpressure.stats().overloaded).toBe(false);
 
     stop();
@@ -31,6 +31,6 @@ describe('an overload', () => {
     app.get('/', () => 'ok');
     await app.inject('/');
     await app.inject('/');
-    expect(app.backpressure.stats()).toMatchObject({ overloaded: false, refused: { rate_limit: 1 } });
+    expect(app.backpressure.stats()).toMatchObject({ overloaded: false, rejected: { rate_limit: 1 } });
   });
 });

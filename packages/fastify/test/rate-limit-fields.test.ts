@@ -46,9 +46,9 @@ describe('RateLimit-Policy and RateLimit', () => {
 
   it.each([
     ['always', true, true],
-    ['refused', false, true],
+    ['rejected', false, true],
     ['never', false, false],
-  ] as const)('are sent %s', async (fields, whenAdmitted, whenRefused) => {
+  ] as const)('are sent %s', async (fields, whenAdmitted, whenRejected) => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1, fields } });
     app.get('/', () => 'ok');
     const sent = async () => {
@@ -56,7 +56,7 @@ describe('RateLimit-Policy and RateLimit', () => {
       return 'ratelimit' in headers && 'ratelimit-policy' in headers;
     };
     expect(await sent()).toBe(whenAdmitted);
-    expect(await sent()).toBe(whenRefused);
+    expect(await sent()).toBe(whenRejected);
   });
 
   it('say nothing to who is not limited', async () => {

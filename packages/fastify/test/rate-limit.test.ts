@@ -10,17 +10,17 @@ const user = (id: string, headers: Record<string, string> = {}) => ({
 });
 
 describe('the limit of a client', () => {
-  it('admits the burst, then refuses with the exact wait in whole seconds, rounded up', async () => {
+  it('admits the burst, then rejects with the exact wait in whole seconds, rounded up', async () => {
     const { app, clock } = await build({ rateLimit: { rate: 1, intervalMs: 1500, burst: 2 } });
     app.get('/', () => 'ok');
     const statuses = [await app.inject('/'), await app.inject('/')].map(({ statusCode }) => statusCode);
     expect(statuses).toEqual([200, 200]);
 
-    const refused = await app.inject('/');
-    expect(refused.statusCode).toBe(429);
-    expect(refused.headers['retry-after']).toBe('2');
-    expect(refused.body).toBe('{"error":"Rate limit exceeded","retryAfter":2}');
-    expect(refused.headers['content-type']).toBe('application/json; charset=utf-8');
+    const rejected = await app.inject('/');
+    expect(rejected.statusCode).toBe(429);
+    expect(rejected.headers['retry-after']).toBe('2');
+    expect(rejected.body).toBe('{"error":"Rate limit exceeded","retryAfter":2}');
+    expect(rejected.headers['content-type']).toBe('application/json; charset=utf-8');
 
     await clock.advance(1499);
     expect((await app.inject('/')).statusCode, `at ${clock.now()}`).toBe(429);
@@ -97,10 +97,10 @@ describe('the limit of a client', () => {
   it('never says when to come back to who never can', async () => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
     app.get('/', { config: { backpressure: { cost: 2 } } }, () => 'ok');
-    const refused = await app.inject('/');
-    expect(refused.statusCode).toBe(429);
-    expect(refused.headers).not.toHaveProperty('retry-after');
-    expect(refused.body).toBe('{"error":"Rate limit exceeded"}');
+    const rejected = await app.inject('/');
+    expect(rejected.statusCode).toBe(429);
+    expect(rejected.headers).not.toHaveProperty('retry-after');
+    expect(rejected.body).toBe('{"error":"Rate limit exceeded"}');
   });
 });
 
@@ -112,7 +112,7 @@ describe('a limit that is kept elsewhere', () => {
     },
   });
 
-  it('is asked with the key and the cost, and refuses with the time it says', async () => {
+  it('is asked with the key and the cost, and rejects with the time it says', async () => {
     const asked: unknown[] = [];
     const { app } = await build({
       deadline: {},
@@ -130,16 +130,16 @@ describe('a limit that is kept elsewhere', () => {
     app.get('/free', { config: { backpressure: { cost: 0 } } }, () => 'ok');
     expect((await app.inject(user('ada', { 'x-request-timeout-ms': '500' }))).statusCode).toBe(200);
     expect((await app.inject({ ...user('ada'), url: '/free' })).statusCode).toBe(200);
-    const refused = await app.inject(user('ada'));
-    expect(refused.statusCode).toBe(429);
-    expect(refused.headers).toMatchObject({ 'retry-after': '3', ratelimit: '"default";r=0;t=3' });
+    const rejected = await app.inject(user('ada'));
+    expect(rejected.statusCode).toBe(429);
+    expect(rejected.headers).toMatchObject({ 'retry-after': '3', ratelimit: '"default";r=0;t=3' });
     expect(asked).toEqual([
       ['id:ada', { cost: 3, deadline: 1500 }],
       ['id:ada', { cost: 3, deadline: undefined }],
     ]);
   });
 
-  it('has its other refusals answered like those of a handler, and its errors like errors', async () => {
+  it('has its other rejections answered like those of a handler, and its errors like errors', async () => {
     let error: Error = new RejectedError('SHUTTING_DOWN', 'redis');
     const { app } = await build({ rateLimit: { limiter: shared(() => error) } });
     app.get('/', () => 'ok');

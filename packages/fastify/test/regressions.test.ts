@@ -23,7 +23,7 @@ describe('@fastify/under-pressure', () => {
     expect(eventLoopLagMs).toBe(25);
   });
 
-  it('reacts after a second at best; here the request that finds the loop blocked is refused itself', async () => {
+  it('reacts after a second at best; here the request that finds the loop blocked is rejected itself', async () => {
     const loop = new FakeLoop();
     const { app, clock } = await build({ load: { eventLoop: { loopTime: loop.read } } });
     app.get('/', () => 'ok');
@@ -33,7 +33,7 @@ describe('@fastify/under-pressure', () => {
     expect((await app.inject('/')).statusCode).toBe(503);
   });
 
-  it('says Retry-After: 10 whatever the load; here it follows the state of what refused', async () => {
+  it('says Retry-After: 10 whatever the load; here it follows the state of what rejected', async () => {
     const source = new FakeSource();
     const { app } = await build({ load: { sources: [source], maxSpreadMs: 0 } });
     app.get('/', () => 'ok');
@@ -52,7 +52,7 @@ describe('@fastify/under-pressure', () => {
     expect(answer.json()).toEqual({ error: 'Service overloaded', retryAfter: 0 });
   });
 
-  it('refuses with one error object for all; here no error is made, so no error hook sees any', async () => {
+  it('rejects with one error object for all; here no error is made, so no error hook sees any', async () => {
     const source = new FakeSource();
     const { app } = await build({ load: { sources: [source] }, rateLimit: { rate: 1, burst: 1 } });
     let errors = 0;
@@ -93,7 +93,7 @@ describe('@fastify/under-pressure', () => {
 });
 
 describe('@fastify/rate-limit', () => {
-  it('refuses with an error that is thrown, which costs more than to serve; here a refusal passes no error handler', async () => {
+  it('rejects with an error that is thrown, which costs more than to serve; here a rejection passes no error handler', async () => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
     let handled = 0;
     app.setErrorHandler((_error, _request, reply) => {

@@ -21,20 +21,20 @@ async function server(jitter?: number, random?: () => number) {
   return { app, source, ask };
 }
 
-describe('a refusal to a client that accepts problem details', () => {
+describe('a rejection to a client that accepts problem details', () => {
   it('is quota-exceeded for a client above its limit', async () => {
     const { ask } = await server();
-    const refused = await ask({ accept: 'application/problem+json' });
-    expect(refused.statusCode).toBe(429);
-    expect(refused.headers['content-type']).toBe('application/problem+json; charset=utf-8');
-    expect(refused.json()).toEqual({
+    const rejected = await ask({ accept: 'application/problem+json' });
+    expect(rejected.statusCode).toBe(429);
+    expect(rejected.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+    expect(rejected.json()).toEqual({
       type: `${TYPES}quota-exceeded`,
       title: 'Request cannot be satisfied as assigned quota has been exceeded',
       status: 429,
       'violated-policies': ['orders'],
       retryAfter: 10,
     });
-    expect(refused.headers['retry-after']).toBe('10');
+    expect(rejected.headers['retry-after']).toBe('10');
   });
 
   it('is temporary-reduced-capacity for an overload and a shutdown', async () => {
@@ -59,8 +59,8 @@ describe('a refusal to a client that accepts problem details', () => {
 
   it('has no type of its own for a deadline', async () => {
     const { ask } = await server();
-    const refused = await ask({ accept: 'application/problem+json', 'x-request-timeout-ms': '1' });
-    expect(refused.json()).toEqual({ type: 'about:blank', title: 'Gateway Timeout', status: 504 });
+    const rejected = await ask({ accept: 'application/problem+json', 'x-request-timeout-ms': '1' });
+    expect(rejected.json()).toEqual({ type: 'about:blank', title: 'Gateway Timeout', status: 504 });
   });
 
   it.each([
@@ -84,7 +84,7 @@ describe('a refusal to a client that accepts problem details', () => {
   });
 });
 
-describe('when the refused should come back', () => {
+describe('when the rejected should come back', () => {
   it.each([
     [0, 10],
     [0.5, 11],
@@ -111,7 +111,7 @@ describe('when the refused should come back', () => {
   });
 });
 
-describe('a refusal', () => {
+describe('a rejection', () => {
   it('carries the headers of plugins that were registered before', async () => {
     const app = Fastify();
     app.addHook(
@@ -130,7 +130,7 @@ describe('a refusal', () => {
 
   it('to a HEAD request has no body', async () => {
     const { app } = await server();
-    const refused = await app.inject({ method: 'HEAD', url: '/', remoteAddress: '10.0.0.1' });
-    expect([refused.statusCode, refused.headers['retry-after'], refused.body]).toEqual([429, '10', '']);
+    const rejected = await app.inject({ method: 'HEAD', url: '/', remoteAddress: '10.0.0.1' });
+    expect([rejected.statusCode, rejected.headers['retry-after'], rejected.body]).toEqual([429, '10', '']);
   });
 });

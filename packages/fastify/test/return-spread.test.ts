@@ -2,40 +2,40 @@ import { describe, expect, it } from 'vitest';
 import { ReturnSpread } from '../src/return-spread.ts';
 
 describe('ReturnSpread', () => {
-  it('is nothing while few are refused', () => {
+  it('is nothing while few are rejected', () => {
     const spread = new ReturnSpread(30_000);
     for (let now = 0; now < 10_000; now += 10) {
       spread.admitted(now);
-      if (now % 200 === 0) spread.refused(now);
+      if (now % 200 === 0) spread.rejected(now);
     }
     expect(spread.spreadMs()).toBe(0);
   });
 
-  it('is, in the first second, the time it takes to admit as many as were refused', () => {
+  it('is, in the first second, the time it takes to admit as many as were rejected', () => {
     const spread = new ReturnSpread(30_000);
     for (let i = 0; i < 10; i++) spread.admitted(0);
-    for (let i = 0; i < 90; i++) spread.refused(0);
+    for (let i = 0; i < 90; i++) spread.rejected(0);
     expect(spread.spreadMs()).toBe(9000);
   });
 
-  it('is never above its maximum, whatever was refused', () => {
+  it('is never above its maximum, whatever was rejected', () => {
     const spread = new ReturnSpread(30_000);
-    for (let now = 0; now < 60_000; now += 1) spread.refused(now);
+    for (let now = 0; now < 60_000; now += 1) spread.rejected(now);
     expect(spread.spreadMs()).toBe(30_000);
   });
 
   it('is forgotten when the overload is over', () => {
     const spread = new ReturnSpread(30_000);
-    for (let now = 0; now < 5000; now += 1) spread.refused(now);
+    for (let now = 0; now < 5000; now += 1) spread.rejected(now);
     for (let now = 5000; now < 30_000; now += 10) spread.admitted(now);
     expect(spread.spreadMs()).toBe(0);
     const idle = new ReturnSpread(30_000);
-    for (let now = 0; now < 5000; now += 1) idle.refused(now);
+    for (let now = 0; now < 5000; now += 1) idle.rejected(now);
     idle.admitted(60_000);
     expect(idle.spreadMs()).toBe(0);
   });
 
-  it('brings the refused of a crowd back about as fast as others are admitted', () => {
+  it('brings the rejected of a crowd back about as fast as others are admitted', () => {
     // A thousand clients, each of which comes back within the second after it was told to; a hundred a second can be
     // served.
     const spread = new ReturnSpread(30_000);
@@ -58,7 +58,7 @@ describe('ReturnSpread', () => {
           spread.admitted(now);
           due[client] = now + 1000;
         } else {
-          spread.refused(now);
+          spread.rejected(now);
           due[client] = now + 1000 * (Math.ceil((1 + random() * spread.spreadMs()) / 1000) + random());
         }
       }

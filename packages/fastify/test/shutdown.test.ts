@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { build } from './harness.ts';
 
 describe('shutting down', () => {
-  it('refuses newcomers with the time until the server is gone, and lets go of their connections', async () => {
+  it('rejects newcomers with the time until the server is gone, and lets go of their connections', async () => {
     const { app, clock } = await build({ exempt: ['/health'] });
     let finish: (() => void) | undefined;
     app.get('/', () => new Promise<string>((resolve) => (finish = () => resolve('done'))));
@@ -14,10 +14,10 @@ describe('shutting down', () => {
     await new Promise(setImmediate);
 
     app.backpressure.shutDown({ deadline: clock.now() + 9500 });
-    const refused = await app.inject('/');
-    expect(refused.statusCode).toBe(503);
-    expect(refused.headers).toMatchObject({ 'retry-after': '10', connection: 'close' });
-    expect(refused.body).toBe('{"error":"Service shutting down","retryAfter":10}');
+    const rejected = await app.inject('/');
+    expect(rejected.statusCode).toBe(503);
+    expect(rejected.headers).toMatchObject({ 'retry-after': '10', connection: 'close' });
+    expect(rejected.body).toBe('{"error":"Service shutting down","retryAfter":10}');
     expect((await app.inject('/health')).body).toBe('draining');
 
     finish?.();
@@ -34,7 +34,7 @@ describe('shutting down', () => {
     app.backpressure.shutDown({ deadline: clock.now() + 1000 });
     app.backpressure.shutDown({ deadline: clock.now() + 99_000 });
     expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down', retryAfter: 1 });
-    expect(app.backpressure.stats()).toMatchObject({ shuttingDown: true, refused: { shutdown: 2 } });
+    expect(app.backpressure.stats()).toMatchObject({ shuttingDown: true, rejected: { shutdown: 2 } });
   });
 
   it('begins when the server closes', async () => {

@@ -4,7 +4,7 @@ import type { RedisClient } from './redis-client.ts';
  * GCRA on the server, by the server's clock: takes between ARGV[3] and ARGV[4] permits, or none.
  *
  * The theoretical arrival time is kept as seconds and microseconds apart, since one number of microseconds since
- * 1970 has no bits left for their fractions. A refusal writes nothing, and every key that is written expires when it
+ * 1970 has no bits left for their fractions. A rejection writes nothing, and every key that is written expires when it
  * would decide like one never seen.
  */
 const SOURCE = `
@@ -36,7 +36,7 @@ return {string.format('%.9f', granted), '0', string.format('%.3f', ahead)}
 
 /** What the server decided. */
 export interface Debit {
-  /** Permits taken: 0 for a refusal. */
+  /** Permits taken: 0 for a rejection. */
   readonly granted: number;
   /** Milliseconds until the least that was asked for is there; 0 if it was granted. */
   readonly retryAfterMs: number;

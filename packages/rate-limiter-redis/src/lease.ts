@@ -22,8 +22,8 @@ export class Lease {
   #current: Batch | undefined;
   #next: Batch | undefined;
   #lastGranted = 0;
-  #refusedUntil = Number.NEGATIVE_INFINITY;
-  #refusedCost = Number.POSITIVE_INFINITY;
+  #rejectedUntil = Number.NEGATIVE_INFINITY;
+  #rejectedCost = Number.POSITIVE_INFINITY;
   #demandPerMs = 0;
   #asked = 0;
   #askedSince: number;
@@ -46,9 +46,9 @@ export class Lease {
     return false;
   }
 
-  /** Milliseconds for which the store has refused `cost`; 0 if it has not. */
-  refusedForMs(cost: number, now: number): number {
-    return cost >= this.#refusedCost ? Math.max(0, this.#refusedUntil - now) : 0;
+  /** Milliseconds for which the store has rejected `cost`; 0 if it has not. */
+  rejectedForMs(cost: number, now: number): number {
+    return cost >= this.#rejectedCost ? Math.max(0, this.#rejectedUntil - now) : 0;
   }
 
   /** Whether it is time to ask for more, though what is at hand will do for now. */
@@ -71,15 +71,15 @@ export class Lease {
   /** Takes in a batch that expires at `expiresAt`. */
   receive(permits: number, expiresAt: number): void {
     this.#lastGranted = permits;
-    this.#refusedUntil = Number.NEGATIVE_INFINITY;
+    this.#rejectedUntil = Number.NEGATIVE_INFINITY;
     if (this.#current === undefined) this.#current = { permits, expiresAt };
     else this.#next = { permits, expiresAt };
   }
 
-  /** Remembers that the store refuses `cost`, and whatever costs more, until `until`. */
-  refuse(cost: number, until: number): void {
-    this.#refusedCost = cost;
-    this.#refusedUntil = until;
+  /** Remembers that the store rejects `cost`, and whatever costs more, until `until`. */
+  reject(cost: number, until: number): void {
+    this.#rejectedCost = cost;
+    this.#rejectedUntil = until;
   }
 
   /** Whether nothing is lost by forgetting it. */
@@ -87,7 +87,7 @@ export class Lease {
     const holds = (batch: Batch | undefined): boolean =>
       batch !== undefined && batch.permits > 0 && now < batch.expiresAt;
     return (
-      this.refill === undefined && now >= this.#refusedUntil && !holds(this.#current) && !holds(this.#next)
+      this.refill === undefined && now >= this.#rejectedUntil && !holds(this.#current) && !holds(this.#next)
     );
   }
 }

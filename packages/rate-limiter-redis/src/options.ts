@@ -1,5 +1,5 @@
+import { type Clock, systemClock } from '@bp/core';
 import {
-  type Clock,
   checkBetween,
   checkClock,
   checkFunction,
@@ -8,14 +8,13 @@ import {
   checkOneOf,
   checkOptions,
   checkPositive,
-  systemClock,
-} from '@bp/core';
+} from '@bp/core/kit';
 import type { RedisClient } from './redis-client.ts';
 
 /** `strict`: one round trip a decision. `leased`: permits are debited in batches and spent locally. */
 export type SharingMode = 'strict' | 'leased';
 
-/** What to do while the store is away: serve a local share of the limit, refuse everybody, or admit everybody. */
+/** What to do while the store is away: serve a local share of the limit, reject everybody, or admit everybody. */
 export type AwayMode = 'local' | 'closed' | 'open';
 
 /** Options of `RedisRateLimiter`. */
@@ -49,11 +48,11 @@ export interface RedisRateLimiterOptions {
   readonly failuresUntilAway?: number | undefined;
   /** Milliseconds between two looks whether the store is back (> 0), with jitter of a fifth. Default: 1000. */
   readonly probeEveryMs?: number | undefined;
-  /** Keys whose lease or refusal is remembered in this instance (>= 1); beyond it a key is decided by the store. Default: 10 000. */
+  /** Keys whose lease or rejection is remembered in this instance (>= 1); beyond it a key is decided by the store. Default: 10 000. */
   readonly maxKeys?: number | undefined;
   /** Put before every key in the store (up to 100 characters). Default: `bp:`. */
   readonly prefix?: string | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: `redis-rate-limiter`. */
+  /** What it is called in rejections (1 to 100 characters). Default: `redis-rate-limiter`. */
   readonly name?: string | undefined;
   /** The only source of time on this side; the store decides by its own. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;

@@ -1,11 +1,5 @@
-import {
-  type AdmissionOptions,
-  NO_ADMISSION_OPTIONS,
-  RejectedError,
-  refusalAtEntry,
-  type Unsubscribe,
-  watchAdmission,
-} from '@bp/core';
+import { type CallContext, RejectedError, type Unsubscribe } from '@bp/core';
+import { EMPTY_CONTEXT, rejectionAtEntry, watchContext } from '@bp/core/kit';
 import { PerClientRateLimiter } from '@bp/rate-limiter';
 import type { DebitLimit } from './debit-script.ts';
 import type { Lease } from './lease.ts';
@@ -29,10 +23,10 @@ export interface StoreChange {
 export interface RedisRateLimiterStats {
   /** Whether the store decides, or this instance alone because the store is away. */
   readonly store: StoreState;
-  /** Keys whose lease or refusal is remembered. */
+  /** Keys whose lease or rejection is remembered. */
   readonly keys: number;
   readonly admitted: number;
-  readonly refused: number;
+  readonly rejected: number;
   /** Commands sent to the store. */
   readonly roundTrips: number;
   /** Decisions made without the store because it was away. */
@@ -56,7 +50,7 @@ export class RedisRateLimiter {
   readonly #largest: number;
   #closed = false;
   #admitted = 0;
-  #refused = 0;
+  #rejected = 0;
   #decidedAway = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
@@ -70,7 +64,7 @@ export class RedisRateLimiter {
       rate: rate * localShare,
       intervalMs,
       burst: burst * localShare,
-      maxClients: maxKeys,
+      maxKeys: maxKeys,
       name,
       clock,
     });
@@ -86,22 +80,22 @@ export class RedisRateLimiter {
    * `DEADLINE_EXCEEDED`, `CANCELLED`, `SHUTTING_DOWN`; with a `RangeError` if the cost is above what can ever be
    * admitted or the key is not a string of 1 to 512 characters.
    */
-  async acquire(key: string, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  async acquire(key: string, ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     const cost = this.#checkCall(key, ctx);
-    const over = refusalAtEntry(ctx, this.#options.clock, this.#options.name);
+    const over = rejectionAtEntry(ctx, this.#options.clock, this.#options.name);
     if (over !== undefined) throw this.#count(over);
     if (this.#closed) throw this.#count(new RejectedError('SHUTTING_DOWN', this.#options.name));
 
-    const refusal = await this.#whileWanted(ctx, this.#decide(key, cost));
-    if (refusal !== undefined) throw this.#count(refusal);
+    const rejection = await this.#whileWanted(ctx, this.#decide(key, cost));
+    if (rejection !== undefined) throw this.#count(rejection);
     this.#admitted++;
   }
 
   /** Runs `fn` if {@link RedisRateLimiter.acquire} admits it; its result and its errors pass untouched. */
   async execute<T>(
     key: string,
-    fn: (ctx: AdmissionOptions) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+    fn: (ctx: CallContext) => T | PromiseLike<T>,
+    ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
     await this.acquire(key, ctx);
     return fn(ctx);
@@ -118,13 +112,13 @@ export class RedisRateLimiter {
       store: this.#bucket.state,
       keys: this.#leases.size,
       admitted: this.#admitted,
-      refused: this.#refused,
+      rejected: this.#rejected,
       roundTrips: this.#bucket.roundTrips,
       decidedAway: this.#decidedAway,
     };
   }
 
-  /** Refuses whatever comes from now on. The client is its owner's to close. Idempotent. */
+  /** Rejects whatever comes from now on. The client is its owner's to close. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#leases.clear();
@@ -135,7 +129,7 @@ export class RedisRateLimiter {
     return this.close();
   }
 
-  #checkCall(key: string, ctx: AdmissionOptions): number {
+  #checkCall(key: string, ctx: CallContext): number {
     if (typeof key !== 'string' || key.length < 1 || key.length > MAX_KEY_LENGTH) {
       throw new RangeError(`key must be a string of 1 to ${MAX_KEY_LENGTH} characters`);
     }
@@ -162,8 +156,8 @@ export class RedisRateLimiter {
         if (lease.isLow()) void this.#refill(key, lease, 1);
         return undefined;
       }
-      const refusedForMs = lease.refusedForMs(cost, now);
-      if (refusedForMs > 0) return this.#rateLimited(refusedForMs);
+      const rejectedForMs = lease.rejectedForMs(cost, now);
+      if (rejectedForMs > 0) return this.#rateLimited(rejectedForMs);
       if (!(await this.#refill(key, lease, cost))) return this.#decideAway(key, cost);
     }
   }
@@ -183,7 +177,7 @@ export class RedisRateLimiter {
     const debit = await this.#bucket.debit(prefix + key, this.#limit, least, most);
     if (debit === undefined) return false;
     if (debit.granted > 0) lease.receive(debit.granted, askedAt + leaseMs);
-    else lease.refuse(least, clock.now() + debit.retryAfterMs);
+    else lease.reject(least, clock.now() + debit.retryAfterMs);
     return true;
   }
 
@@ -202,18 +196,18 @@ export class RedisRateLimiter {
 
   /** The decision, or the end of the call if that comes first: what the store then grants is not spent. */
   #whileWanted(
-    ctx: AdmissionOptions,
+    ctx: CallContext,
     decision: Promise<RejectedError | undefined>,
   ): Promise<RejectedError | undefined> {
     if (ctx.onDone === undefined && ctx.signal === undefined && ctx.deadline === undefined) return decision;
     return new Promise((resolve, reject) => {
-      const stop = watchAdmission(ctx, this.#options.clock, this.#options.name, resolve);
+      const stop = watchContext(ctx, this.#options.clock, this.#options.name, resolve);
       decision.then(resolve, reject).finally(() => stop?.());
     });
   }
 
-  #count(refusal: RejectedError): RejectedError {
-    this.#refused++;
-    return refusal;
+  #count(rejection: RejectedError): RejectedError {
+    this.#rejected++;
+    return rejection;
   }
 }

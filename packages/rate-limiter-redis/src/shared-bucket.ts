@@ -1,5 +1,6 @@
 import { CircuitBreaker } from '@bp/circuit-breaker';
-import { type Clock, Listeners, type Unsubscribe } from '@bp/core';
+import type { Clock, Unsubscribe } from '@bp/core';
+import { Listeners } from '@bp/core/kit';
 import { type Debit, type DebitLimit, DebitScript } from './debit-script.ts';
 import type { ResolvedRedisRateLimiterOptions } from './options.ts';
 

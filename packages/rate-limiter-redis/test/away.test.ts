@@ -87,9 +87,9 @@ describe.skipIf(missingRedis !== undefined)('while the store is away', () => {
     const limiter = limiterOf({ whenAway: 'closed' });
     await server.kill();
     await admittedOf(limiter, 3);
-    const refusal = await limiter.acquire('key').catch((error: unknown) => error);
-    expect(refusal).toMatchObject({ code: 'RATE_LIMITED' });
-    expect((refusal as { retryAfterMs: number }).retryAfterMs).toBeLessThanOrEqual(120);
+    const rejection = await limiter.acquire('key').catch((error: unknown) => error);
+    expect(rejection).toMatchObject({ code: 'RATE_LIMITED' });
+    expect((rejection as { retryAfterMs: number }).retryAfterMs).toBeLessThanOrEqual(120);
   });
 
   it('pays the timeout of a store that hangs a few times, not for every call', async () => {

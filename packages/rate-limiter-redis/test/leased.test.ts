@@ -55,7 +55,7 @@ describe.skipIf(missingRedis !== undefined)('RedisRateLimiter, leased', () => {
     const until = performance.now() + 1500;
     await Promise.all(instances.map((limiter) => greedy(limiter, 'hot', spent, until)));
     expect(excess(spent, 100, 0.5)).toBeLessThanOrEqual(0);
-    // And it is not by refusing everybody: what is lent and not spent comes back.
+    // And it is not by rejecting everybody: what is lent and not spent comes back.
     expect(spent.length).toBeGreaterThan(300);
   });
 
@@ -68,8 +68,8 @@ describe.skipIf(missingRedis !== undefined)('RedisRateLimiter, leased', () => {
       for (; due <= now; due += 1) await limiter.acquire('steady');
       await pause(2);
     }
-    const { admitted, refused, roundTrips } = limiter.stats();
-    expect(refused).toBe(0);
+    const { admitted, rejected, roundTrips } = limiter.stats();
+    expect(rejected).toBe(0);
     expect(admitted / roundTrips).toBeGreaterThan(50);
   });
 

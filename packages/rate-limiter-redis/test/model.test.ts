@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
  * The protocol of leases as a small model, explored in every order of events: what instances ask, the store debits,
  * replies that come late, twice or never, instances that crash, leases that expire. One tick brings one permit back.
  *
- * A token bucket watches every permit that is spent: it refuses exactly when some window of time has seen more than
+ * A token bucket watches every permit that is spent: it rejects exactly when some window of time has seen more than
  * burst + rate * window.
  */
 interface Protocol {

@@ -46,10 +46,10 @@ describe.skipIf(missingRedis !== undefined)('RedisRateLimiter, strict', () => {
     const limiter = new RedisRateLimiter({ client, rate: 1, intervalMs: 60_000, burst: 1, mode: 'strict' });
     const key = freshKey();
     await limiter.acquire(key);
-    const refusal = await limiter.acquire(key).catch((error: unknown) => error);
-    if (!isRejected(refusal, 'RATE_LIMITED')) throw refusal;
-    expect(refusal.retryAfterMs).toBeGreaterThan(50_000);
-    expect(refusal.retryAfterMs).toBeLessThanOrEqual(60_000);
+    const rejection = await limiter.acquire(key).catch((error: unknown) => error);
+    if (!isRejected(rejection, 'RATE_LIMITED')) throw rejection;
+    expect(rejection.retryAfterMs).toBeGreaterThan(50_000);
+    expect(rejection.retryAfterMs).toBeLessThanOrEqual(60_000);
   });
 
   it('counts fractions of a permit', async () => {
@@ -63,7 +63,7 @@ describe.skipIf(missingRedis !== undefined)('RedisRateLimiter, strict', () => {
     expect(await admittedOf(limiter, freshKey(), 20, 0.25)).toBe(12);
   });
 
-  it('sets an expiry on every key it writes, also for windows below a second, and writes none on refusal', async () => {
+  it('sets an expiry on every key it writes, also for windows below a second, and writes none on rejection', async () => {
     const limiter = new RedisRateLimiter({
       client,
       rate: 1,
@@ -105,7 +105,7 @@ describe.skipIf(missingRedis !== undefined)('RedisRateLimiter, strict', () => {
     await ioredis.script('FLUSH');
     await limiter.acquire(key);
     await expect(limiter.acquire(key)).rejects.toMatchObject({ code: 'RATE_LIMITED' });
-    expect(limiter.stats()).toMatchObject({ store: 'shared', admitted: 2, refused: 1, roundTrips: 3 });
+    expect(limiter.stats()).toMatchObject({ store: 'shared', admitted: 2, rejected: 1, roundTrips: 3 });
   });
 
   it('works the same through node-redis', async () => {
@@ -131,7 +131,7 @@ describe.skipIf(missingRedis !== undefined)('RedisRateLimiter, strict', () => {
     expect(limiter.stats().roundTrips).toBe(0);
   });
 
-  it('refuses a call that is over, and one that was cancelled while the store was asked', async () => {
+  it('rejects a call that is over, and one that was cancelled while the store was asked', async () => {
     const limiter = new RedisRateLimiter({ client, rate: 1, mode: 'strict' });
     await expect(limiter.acquire(freshKey(), { deadline: 0 })).rejects.toMatchObject({
       code: 'DEADLINE_EXCEEDED',

@@ -5,7 +5,7 @@ import { type AllOfOptions, resolveAllOfOptions } from './options.ts';
 
 /**
  * Several limits as one: 10 a second and 1000 an hour and the share of a budget that others use too. A call is charged
- * to all of them or to none, and a refusal tells the longest wait and the limit that asks for it.
+ * to all of them or to none, and a rejection tells the longest wait and the limit that asks for it.
  */
 export class AllOf extends Limiter {
   readonly #limits: readonly Budget[];
@@ -60,8 +60,8 @@ export class AllOf extends Limiter {
   }
 
   /** Who exceeds a limit is told which. */
-  protected override refusal(code: RejectionCode, cost: number, now: number): RejectedError {
+  protected override rejection(code: RejectionCode, cost: number, now: number): RejectedError {
     const name = code === 'RATE_LIMITED' ? this.violated(cost, now)[0] : undefined;
-    return super.refusal(code, cost, now, name ?? this.name);
+    return super.rejection(code, cost, now, name ?? this.name);
   }
 }

@@ -1,4 +1,4 @@
-import { checkNonNegative, checkOptions } from '@bp/core';
+import { checkNonNegative, checkOptions } from '@bp/core/kit';
 import { Allowance } from './allowance.ts';
 import type { Limit } from './limit.ts';
 import { Limiter, type LimiterStats } from './limiter.ts';

@@ -3,7 +3,7 @@
  * everything that is combined has to share.
  */
 export interface Budget {
-  /** What it is called in refusals. */
+  /** What it is called in rejections. */
   readonly name: string;
   /** The highest cost that can ever be admitted. */
   readonly maxCost: number;

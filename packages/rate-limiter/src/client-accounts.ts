@@ -1,4 +1,5 @@
-import { type Clock, checkNonNegative, checkOptions } from '@bp/core';
+import type { Clock } from '@bp/core';
+import { checkNonNegative, checkOptions } from '@bp/core/kit';
 import type { Budget } from './budget.ts';
 import * as gcra from './gcra.ts';
 import { Ledger } from './ledger.ts';
@@ -11,7 +12,7 @@ import type { PerClientSnapshot } from './per-client-snapshot.ts';
 
 /** What each client has spent, and all that changes it by hand. */
 export abstract class ClientAccounts {
-  /** What the limiter is called in refusals. */
+  /** What the limiter is called in rejections. */
   readonly name: string;
   protected readonly clock: Clock;
   protected readonly ledger: Ledger;
@@ -96,7 +97,7 @@ export abstract class ClientAccounts {
   }
 
   /**
-   * Goes on from a snapshot of a limiter with any `maxClients` and limits, instead of from what is known here.
+   * Goes on from a snapshot of a limiter with any `maxKeys` and limits, instead of from what is known here.
    * @param elapsedMs - how long ago it was taken, by whatever clock the caller trusts (>= 0). Default: 0.
    * @throws TypeError or RangeError if it is no snapshot; then nothing has changed.
    */

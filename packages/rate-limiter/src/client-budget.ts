@@ -1,4 +1,4 @@
-import type { AdmissionOptions, Policy } from '@bp/core';
+import type { CallContext, Policy } from '@bp/core';
 import type { Budget } from './budget.ts';
 import type { PerClientRateLimiter } from './per-client.ts';
 
@@ -13,7 +13,7 @@ export class ClientBudget implements Budget, Policy {
     this.key = key;
   }
 
-  /** The name of the limiter: that of a client belongs in no refusal. */
+  /** The name of the limiter: that of a client belongs in no rejection. */
   get name(): string {
     return this.#limiter.name;
   }
@@ -39,13 +39,11 @@ export class ClientBudget implements Budget, Policy {
   }
 
   /** See `PerClientRateLimiter.acquire`. */
-  acquire(ctx?: AdmissionOptions): Promise<void> {
+  acquire(ctx?: CallContext): Promise<void> {
     return this.#limiter.acquire(this.key, ctx);
   }
 
-  execute<T>(fn: () => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends AdmissionOptions>(fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
-  execute<T>(fn: (ctx: AdmissionOptions) => T | PromiseLike<T>, ctx?: AdmissionOptions): Promise<T> {
+  execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx?: CallContext): Promise<T> {
     return ctx === undefined
       ? this.#limiter.execute(this.key, fn as () => T | PromiseLike<T>)
       : this.#limiter.execute(this.key, fn, ctx);

@@ -1,4 +1,4 @@
-import { checkInteger } from '@bp/core';
+import { checkInteger } from '@bp/core/kit';
 
 /** How addresses are grouped into clients. */
 export interface IpKeyOptions {

@@ -32,10 +32,10 @@ export class KeyTable {
   #low = 0;
   #high = 0;
 
-  constructor(maxClients: number, tiers: number, seed0: number, seed1: number) {
+  constructor(maxKeys: number, tiers: number, seed0: number, seed1: number) {
     this.#hash = new KeyHash(seed0, seed1);
     this.#tiers = tiers;
-    this.#buckets = Math.ceil((maxClients * SLOTS_PER_CLIENT) / WAYS);
+    this.#buckets = Math.ceil((maxKeys * SLOTS_PER_CLIENT) / WAYS);
     this.#slots = new Slots(this.#buckets, tiers > 1);
     this.#accounts = new Float64Array(this.#buckets * tiers);
   }

@@ -1,11 +1,11 @@
-import { checkOptions } from '@bp/core';
+import { checkOptions } from '@bp/core/kit';
 import { Bucket } from './bucket.ts';
 import { createLimit } from './limit.ts';
 import { type LeakyBucketOptions, resolveLeakyBucketOptions } from './options.ts';
 
 /**
  * A leaky bucket as a meter: every call pours its cost in, `rate` leaks out, and what would overflow `capacity` is
- * refused. It decides as a token bucket whose burst is the capacity, and says how full it is instead of what is left.
+ * rejected. It decides as a token bucket whose burst is the capacity, and says how full it is instead of what is left.
  */
 export class LeakyBucket extends Bucket {
   /** @throws TypeError or RangeError naming the first option that is wrong. */

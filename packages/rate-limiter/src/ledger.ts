@@ -15,18 +15,18 @@ export class Ledger {
   readonly #tierNames: readonly string[];
   readonly #tierIndex: ReadonlyMap<string, number>;
   readonly #tierOf: ((key: string) => string | undefined) | undefined;
-  readonly #maxClients: number;
+  readonly #maxKeys: number;
   #seed: readonly [number, number];
   #table: KeyTable;
   #tier = 0;
 
-  constructor({ limits, tierNames, tierOf, maxClients, random }: ResolvedPerClientOptions) {
+  constructor({ limits, tierNames, tierOf, maxKeys, random }: ResolvedPerClientOptions) {
     this.#limits = [...limits];
     this.limit = limits[0] as Limit;
     this.#tierNames = tierNames;
     this.#tierIndex = new Map(tierNames.map((name, index) => [name, index]));
     this.#tierOf = tierOf;
-    this.#maxClients = maxClients;
+    this.#maxKeys = maxKeys;
     this.#seed = [Math.floor(random() * 2 ** 32), Math.floor(random() * 2 ** 32)];
     this.#table = this.#emptyTable(this.#seed);
   }
@@ -109,6 +109,6 @@ export class Ledger {
   }
 
   #emptyTable(seed: readonly [number, number]): KeyTable {
-    return new KeyTable(this.#maxClients, this.#limits.length, ...seed);
+    return new KeyTable(this.#maxKeys, this.#limits.length, ...seed);
   }
 }

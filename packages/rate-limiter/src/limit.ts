@@ -1,9 +1,9 @@
-import { checkNonNegative, checkPositive } from '@bp/core';
+import { checkNonNegative, checkPositive } from '@bp/core/kit';
 import { rounding } from './gcra.ts';
 
 /** A rate and a burst, with what the algorithm derives from them. */
 export interface Limit {
-  /** Tokens per `intervalMs`; 0 never refills, `Infinity` never refuses. */
+  /** Tokens per `intervalMs`; 0 never refills, `Infinity` never rejects. */
   readonly rate: number;
   /** Milliseconds in which `rate` tokens come back. */
   readonly intervalMs: number;

@@ -1,12 +1,5 @@
-import {
-  type AdmissionOptions,
-  type Clock,
-  NO_ADMISSION_OPTIONS,
-  type Policy,
-  RejectedError,
-  type RejectionCode,
-  refusalAtEntry,
-} from '@bp/core';
+import { type CallContext, type Clock, type Policy, RejectedError, type RejectionCode } from '@bp/core';
+import { EMPTY_CONTEXT, rejectionAtEntry } from '@bp/core/kit';
 import type { Budget } from './budget.ts';
 import type { ResolvedWaitingOptions } from './options.ts';
 import { Waiters } from './waiters.ts';
@@ -17,8 +10,8 @@ export interface LimiterStats {
   readonly waiting: number;
   /** Calls admitted so far, at once or after waiting. */
   readonly admitted: number;
-  /** Calls refused so far, at once. */
-  readonly refused: number;
+  /** Calls rejected so far, at once. */
+  readonly rejected: number;
   /** Calls that were cancelled, or passed their deadline, or met a `close`, while they waited. */
   readonly left: number;
   /** Calls admitted only because of `shadow`; they are not among `admitted`, and took nothing. */
@@ -30,17 +23,17 @@ export abstract class Limiter implements Budget, Policy {
   readonly name: string;
   protected readonly clock: Clock;
   protected readonly waiters: Waiters;
-  readonly #maxWaiters: number;
+  readonly #maxQueue: number;
   readonly #shadow: boolean;
   #admitted = 0;
-  #refused = 0;
+  #rejected = 0;
   #shadowed = 0;
   #closed = false;
 
-  constructor({ name, clock, maxWaiters, shadow }: ResolvedWaitingOptions) {
+  constructor({ name, clock, maxQueue, shadow }: ResolvedWaitingOptions) {
     this.name = name;
     this.clock = clock;
-    this.#maxWaiters = maxWaiters;
+    this.#maxQueue = maxQueue;
     this.#shadow = shadow;
     const gate = {
       waitMs: (cost: number, now: number) => this.waitMs(cost, 0, now),
@@ -52,7 +45,7 @@ export abstract class Limiter implements Budget, Policy {
   /** The highest cost that can ever be admitted. */
   abstract get maxCost(): number;
 
-  /** Takes `cost` if it is admitted at `now`; refuses what is no cost. */
+  /** Takes `cost` if it is admitted at `now`; rejects what is no cost. */
   protected abstract take(cost: number, now: number): boolean;
 
   /** Milliseconds after `now` at which `cost` is admitted once `ahead` has been taken; `Infinity` if never. */
@@ -69,7 +62,7 @@ export abstract class Limiter implements Budget, Policy {
   tryAcquire(cost = 1, now = this.clock.now()): boolean {
     if (this.#takeInTurn(cost, now)) return true;
     if (this.#letsPass()) return true;
-    this.#refused++;
+    this.#rejected++;
     return false;
   }
 
@@ -94,35 +87,33 @@ export abstract class Limiter implements Budget, Policy {
    * after `close`, and if there is no room to wait; later if `ctx` ends first. `ctx.priority` changes nothing here.
    * @throws RangeError (as a rejection) for what is no cost, or above `maxCost`: it could never be admitted.
    */
-  async acquire(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  async acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     const turn = this.#enter(ctx);
     if (turn !== undefined) await turn;
   }
 
   /** Calls `fn` once it is admitted, as `acquire` would be. Its result and its errors pass untouched. */
-  execute<T>(fn: () => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends AdmissionOptions>(fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
   async execute<T>(
-    fn: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+    fn: (ctx: CallContext) => T | PromiseLike<T>,
+    ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
     const turn = this.#enter(ctx);
     if (turn !== undefined) {
       await turn;
-      const over = refusalAtEntry(ctx, this.clock, this.name);
+      const over = rejectionAtEntry(ctx, this.clock, this.name);
       if (over !== undefined) {
         this.refund(ctx.cost);
         throw over;
       }
     }
-    return fn(ctx as never);
+    return fn(ctx);
   }
 
   /**
    * Admits nobody new from now on and resolves when nobody waits any more: those who wait are still served in time until
-   * `ctx` ends, then refused with `SHUTTING_DOWN`.
+   * `ctx` ends, then rejected with `SHUTTING_DOWN`.
    */
-  close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  close(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     this.#closed = true;
     return this.waiters.close(ctx);
   }
@@ -136,46 +127,46 @@ export abstract class Limiter implements Budget, Policy {
     return {
       waiting: this.waiters.size,
       admitted: this.#admitted,
-      refused: this.#refused,
+      rejected: this.#rejected,
       left: this.waiters.left,
       shadowed: this.#shadowed,
     };
   }
 
-  /** The refusal of who finds no room to wait, else undefined. */
+  /** The rejection of who finds no room to wait, else undefined. */
   protected noRoom(
     cost: number,
     now: number,
     code: RejectionCode = 'RATE_LIMITED',
   ): RejectedError | undefined {
-    return this.waiters.size < this.#maxWaiters ? undefined : this.refusal(code, cost, now);
+    return this.waiters.size < this.#maxQueue ? undefined : this.rejection(code, cost, now);
   }
 
-  /** A refusal that says when to come back, where that can be known. */
-  protected refusal(code: RejectionCode, cost: number, now: number, limiter = this.name): RejectedError {
+  /** A rejection that says when to come back, where that can be known. */
+  protected rejection(code: RejectionCode, cost: number, now: number, limiter = this.name): RejectedError {
     const retryAfterMs = this.retryAfterMs(cost, now);
     return new RejectedError(code, limiter, Number.isFinite(retryAfterMs) ? { retryAfterMs } : undefined);
   }
 
-  /** Undefined if admitted at once, else the wait. @throws the refusal. */
-  #enter(ctx: AdmissionOptions): Promise<void> | undefined {
-    const over = refusalAtEntry(ctx, this.clock, this.name);
-    if (over !== undefined) return this.#refuse(over);
+  /** Undefined if admitted at once, else the wait. @throws the rejection. */
+  #enter(ctx: CallContext): Promise<void> | undefined {
+    const over = rejectionAtEntry(ctx, this.clock, this.name);
+    if (over !== undefined) return this.#reject(over);
     const { cost = 1, deadline = Number.POSITIVE_INFINITY } = ctx;
     const now = this.clock.now();
     if (this.#takeInTurn(cost, now)) return undefined;
     if (this.#letsPass()) return undefined;
-    if (this.#closed) return this.#refuse(new RejectedError('SHUTTING_DOWN', this.name));
+    if (this.#closed) return this.#reject(new RejectedError('SHUTTING_DOWN', this.name));
     const { maxCost } = this;
     if (!(cost >= 0 && cost <= maxCost)) {
-      this.#refused++;
+      this.#rejected++;
       throw new RangeError(`cost must be a number from 0 to ${maxCost}, got ${cost}`);
     }
     const full = this.noRoom(cost, now);
-    if (full !== undefined) return this.#refuse(full);
+    if (full !== undefined) return this.#reject(full);
     const waitMs = this.retryAfterMs(cost, now);
-    if (waitMs === Number.POSITIVE_INFINITY) return this.#refuse(this.refusal('RATE_LIMITED', cost, now));
-    if (!(now + waitMs < deadline)) return this.#refuse(this.refusal('DEADLINE_EXCEEDED', cost, now));
+    if (waitMs === Number.POSITIVE_INFINITY) return this.#reject(this.rejection('RATE_LIMITED', cost, now));
+    if (!(now + waitMs < deadline)) return this.#reject(this.rejection('DEADLINE_EXCEEDED', cost, now));
     return this.waiters.join(cost, ctx);
   }
 
@@ -189,7 +180,7 @@ export abstract class Limiter implements Budget, Policy {
     return this.take(cost, now) && this.#count();
   }
 
-  /** In shadow mode nobody is refused, only counted. */
+  /** In shadow mode nobody is rejected, only counted. */
   #letsPass(): boolean {
     if (!this.#shadow || this.#closed) return false;
     this.#shadowed++;
@@ -201,8 +192,8 @@ export abstract class Limiter implements Budget, Policy {
     return true;
   }
 
-  #refuse(refusal: RejectedError): never {
-    this.#refused++;
-    throw refusal;
+  #reject(rejection: RejectedError): never {
+    this.#rejected++;
+    throw rejection;
   }
 }

@@ -1,5 +1,5 @@
+import { type Clock, systemClock } from '@bp/core';
 import {
-  type Clock,
   checkBetween,
   checkBoolean,
   checkClock,
@@ -8,8 +8,7 @@ import {
   checkNonNegative,
   checkOptions,
   checkPositive,
-  systemClock,
-} from '@bp/core';
+} from '@bp/core/kit';
 import type { Budget } from './budget.ts';
 import { createLimit, deriveLimit, type Limit } from './limit.ts';
 
@@ -17,7 +16,7 @@ import { createLimit, deriveLimit, type Limit } from './limit.ts';
 export interface RateOptions {
   /**
    * Tokens that come back per `intervalMs`, continuously; fractions too. 0 gives the burst once and no more (per client:
-   * nothing at all), `Infinity` never refuses.
+   * nothing at all), `Infinity` never rejects.
    */
   readonly rate: number;
   /** Milliseconds in which `rate` tokens come back (> 0). Default: 1000. */
@@ -26,14 +25,14 @@ export interface RateOptions {
 
 /** What every limiter that can be waited for may be told. */
 export interface WaitingOptions {
-  /** What it is called in refusals (1 to 100 characters). Default: the class in kebab case. */
+  /** What it is called in rejections (1 to 100 characters). Default: the class in kebab case. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
-  /** How many calls of `acquire` and `execute` may wait (>= 0); at 0 they refuse at once. Default: 1000. */
-  readonly maxWaiters?: number | undefined;
+  /** How many calls of `acquire` and `execute` may wait (>= 0); at 0 they reject at once. Default: 1000. */
+  readonly maxQueue?: number | undefined;
   /**
-   * Admit everything, and count in `stats().shadowed` what would have been refused: for trying a limit on real traffic.
+   * Admit everything, and count in `stats().shadowed` what would have been rejected: for trying a limit on real traffic.
    * Default: false.
    */
   readonly shadow?: boolean | undefined;
@@ -119,7 +118,7 @@ export function resolveWaitingOptions(options: WaitingOptions, name: string): Re
   return {
     name: checkName('name', options.name ?? name),
     clock: checkClock('clock', options.clock ?? systemClock),
-    maxWaiters: checkInteger('maxWaiters', options.maxWaiters ?? DEFAULT_MAX_WAITERS, 0),
+    maxQueue: checkInteger('maxQueue', options.maxQueue ?? DEFAULT_MAX_WAITERS, 0),
     shadow: checkBoolean('shadow', options.shadow ?? false),
   };
 }

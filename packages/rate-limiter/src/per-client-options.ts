@@ -1,13 +1,5 @@
-import {
-  type Clock,
-  checkBoolean,
-  checkClock,
-  checkFunction,
-  checkInteger,
-  checkName,
-  checkOptions,
-  systemClock,
-} from '@bp/core';
+import { type Clock, systemClock } from '@bp/core';
+import { checkBoolean, checkClock, checkFunction, checkInteger, checkName, checkOptions } from '@bp/core/kit';
 import type { Budget } from './budget.ts';
 import { createLimit, deriveLimit, type Limit } from './limit.ts';
 import { DEFAULT_INTERVAL_MS, type RateOptions } from './options.ts';
@@ -27,7 +19,7 @@ export interface PerClientRateLimiterOptions extends ClientLimitOptions {
    * How many clients that have spent something are told apart (1 to 2^24). Their memory is taken at once: 21 bytes
    * each; with tiers a byte more, and 0.6 for every tier. Default: 100 000.
    */
-  readonly maxClients?: number | undefined;
+  readonly maxKeys?: number | undefined;
   /** Limits by name for clients that have another one (up to 255). Default: none. */
   readonly tiers?: Readonly<Record<string, ClientLimitOptions>> | undefined;
   /**
@@ -40,13 +32,13 @@ export interface PerClientRateLimiterOptions extends ClientLimitOptions {
   /** A budget that all clients share: a call is charged to its client and to the parent, or to neither. Default: none. */
   readonly parent?: Budget | undefined;
   /**
-   * Admit everything, and count in `stats().shadowed` what would have been refused: for trying a limit on real traffic.
+   * Admit everything, and count in `stats().shadowed` what would have been rejected: for trying a limit on real traffic.
    * Default: false.
    */
   readonly shadow?: boolean | undefined;
-  /** How many of the clients that are refused most `stats().offenders` names (0 to 1000). Default: 16. */
+  /** How many of the clients that are rejected most `stats().offenders` names (0 to 1000). Default: 16. */
   readonly offenders?: number | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: `per-client-rate-limiter`. */
+  /** What it is called in rejections (1 to 100 characters). Default: `per-client-rate-limiter`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
@@ -66,7 +58,7 @@ export interface ResolvedPerClientOptions {
   readonly tierOf: ((key: string) => string | undefined) | undefined;
   readonly allow: ReadonlySet<string>;
   readonly parent: Budget | undefined;
-  readonly maxClients: number;
+  readonly maxKeys: number;
   readonly shadow: boolean;
   readonly offenders: number;
   readonly name: string;
@@ -99,7 +91,7 @@ export function resolvePerClientOptions(options: PerClientRateLimiterOptions): R
     tierOf,
     allow: checkAllow(options.allow ?? []),
     parent,
-    maxClients: atMost('maxClients', options.maxClients ?? DEFAULT_MAX_CLIENTS, 1, MAX_MAX_CLIENTS),
+    maxKeys: atMost('maxKeys', options.maxKeys ?? DEFAULT_MAX_CLIENTS, 1, MAX_MAX_CLIENTS),
     shadow: checkBoolean('shadow', options.shadow ?? false),
     offenders: atMost('offenders', options.offenders ?? DEFAULT_OFFENDERS, 0, MAX_OFFENDERS),
     name: checkName('name', options.name ?? 'per-client-rate-limiter'),

@@ -1,4 +1,4 @@
-import { checkNonNegative, checkOptions } from '@bp/core';
+import { checkNonNegative, checkOptions } from '@bp/core/kit';
 import * as gcra from './gcra.ts';
 import type { KeyTable } from './key-table.ts';
 import type { Limit } from './limit.ts';

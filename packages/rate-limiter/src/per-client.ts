@@ -1,4 +1,5 @@
-import { type AdmissionOptions, NO_ADMISSION_OPTIONS, RejectedError, refusalAtEntry } from '@bp/core';
+import { type CallContext, RejectedError } from '@bp/core';
+import { EMPTY_CONTEXT, rejectionAtEntry } from '@bp/core/kit';
 import { ClientAccounts } from './client-accounts.ts';
 import { ClientBudget } from './client-budget.ts';
 import * as gcra from './gcra.ts';
@@ -10,30 +11,30 @@ export interface PerClientRateLimiterStats {
   /** Clients that have spent something that has not come back yet. Counting them walks the table. */
   readonly clients: number;
   /** How many of them are told apart. */
-  readonly maxClients: number;
+  readonly maxKeys: number;
   /** What the table takes, in bytes. */
   readonly bytes: number;
   /** Calls admitted so far. */
   readonly admitted: number;
-  /** Calls refused so far. */
-  readonly refused: number;
+  /** Calls rejected so far. */
+  readonly rejected: number;
   /** Calls admitted only because of `shadow`; they are not among `admitted`, and took nothing. */
   readonly shadowed: number;
-  /** The clients that were refused most often, most often first; see `TopKey` for how sure that is. */
+  /** The clients that were rejected most often, most often first; see `TopKey` for how sure that is. */
   readonly offenders: readonly TopKey[];
 }
 
 /**
  * A token bucket for every client, in memory that is taken at once and never grows. A client that is back to full is
- * forgotten, which changes nothing. With more clients than `maxClients` at once, the least indebted ones share accounts:
- * then some are refused earlier than they need be, but nobody is ever given more than its limit.
+ * forgotten, which changes nothing. With more clients than `maxKeys` at once, the least indebted ones share accounts:
+ * then some are rejected earlier than they need be, but nobody is ever given more than its limit.
  */
 export class PerClientRateLimiter extends ClientAccounts {
-  readonly #maxClients: number;
+  readonly #maxKeys: number;
   readonly #shadow: boolean;
   readonly #offenders: TopKeys;
   #admitted = 0;
-  #refused = 0;
+  #rejected = 0;
   #shadowed = 0;
   #closed = false;
 
@@ -41,7 +42,7 @@ export class PerClientRateLimiter extends ClientAccounts {
   constructor(options: PerClientRateLimiterOptions) {
     const resolved = resolvePerClientOptions(options);
     super(resolved);
-    this.#maxClients = resolved.maxClients;
+    this.#maxKeys = resolved.maxKeys;
     this.#shadow = resolved.shadow;
     this.#offenders = new TopKeys(resolved.offenders);
   }
@@ -62,7 +63,7 @@ export class PerClientRateLimiter extends ClientAccounts {
         return true;
       }
     }
-    this.#refused++;
+    this.#rejected++;
     return false;
   }
 
@@ -86,20 +87,20 @@ export class PerClientRateLimiter extends ClientAccounts {
    * Takes `ctx.cost` tokens of `key`, or rejects at once with `RejectedError`: per client nobody waits.
    * @throws RangeError (as a rejection) for what is no cost, or above what `key` can ever be admitted for.
    */
-  async acquire(key: string, ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  async acquire(key: string, ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     this.#enter(key, ctx);
   }
 
   /** Calls `fn` if `key` is admitted, as `acquire` would be. Its result and its errors pass untouched. */
   execute<T>(key: string, fn: () => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends AdmissionOptions>(key: string, fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
+  execute<T, C extends CallContext>(key: string, fn: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
   async execute<T>(
     key: string,
-    fn: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+    fn: (ctx: CallContext) => T | PromiseLike<T>,
+    ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
     this.#enter(key, ctx);
-    return fn(ctx as never);
+    return fn(ctx);
   }
 
   /** One client as a limit of its own: for `AllOf`, for `compose`, or to pass on. Holds no state. */
@@ -111,10 +112,10 @@ export class PerClientRateLimiter extends ClientAccounts {
   stats(): PerClientRateLimiterStats {
     return {
       clients: this.ledger.count(this.time(this.clock.now())),
-      maxClients: this.#maxClients,
+      maxKeys: this.#maxKeys,
       bytes: this.ledger.bytes,
       admitted: this.#admitted,
-      refused: this.#refused,
+      rejected: this.#rejected,
       shadowed: this.#shadowed,
       offenders: this.#offenders.top(),
     };
@@ -153,18 +154,18 @@ export class PerClientRateLimiter extends ClientAccounts {
     return gcra.untilTime(gcra.admissionTime(limit, tat, cost), this.start, now);
   }
 
-  #enter(key: string, ctx: AdmissionOptions): void {
-    const over = refusalAtEntry(ctx, this.clock, this.name);
+  #enter(key: string, ctx: CallContext): void {
+    const over = rejectionAtEntry(ctx, this.clock, this.name);
     if (over !== undefined) {
-      this.#refused++;
+      this.#rejected++;
       throw over;
     }
     const { cost = 1 } = ctx;
     const now = this.clock.now();
-    if (!this.tryAcquire(key, cost, now)) throw this.#refusal(key, cost, now);
+    if (!this.tryAcquire(key, cost, now)) throw this.#rejection(key, cost, now);
   }
 
-  #refusal(key: string, cost: number, now: number): Error {
+  #rejection(key: string, cost: number, now: number): Error {
     if (this.#closed) return new RejectedError('SHUTTING_DOWN', this.name);
     const maxCost = this.maxCost(key);
     // Where nothing is ever admitted, at rate 0, it is not the cost that is wrong.

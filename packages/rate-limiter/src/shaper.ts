@@ -1,4 +1,5 @@
-import { checkNonNegative, checkOptions, RejectedError } from '@bp/core';
+import { RejectedError } from '@bp/core';
+import { checkNonNegative, checkOptions } from '@bp/core/kit';
 import { Allowance } from './allowance.ts';
 import { Limiter, type LimiterStats } from './limiter.ts';
 import { type LeakyBucketShaperOptions, resolveShaperOptions, resolveShaperSize } from './options.ts';
@@ -33,7 +34,7 @@ export class LeakyBucketShaper extends Limiter {
 
   /**
    * Changes the pace from now on; what is left out stays. Who waits goes on waiting, and what left before still keeps
-   * the next one waiting, at the new rate; a cost that has become impossible is refused with a RangeError.
+   * the next one waiting, at the new rate; a cost that has become impossible is rejected with a RangeError.
    * @throws TypeError or RangeError naming what is wrong; then nothing has changed.
    */
   setLimit(

@@ -1,4 +1,4 @@
-import { checkOptions } from '@bp/core';
+import { checkOptions } from '@bp/core/kit';
 import { Bucket } from './bucket.ts';
 import { createLimit } from './limit.ts';
 import { resolveTokenBucketOptions, type TokenBucketOptions } from './options.ts';
@@ -23,7 +23,7 @@ export class TokenBucket extends Bucket {
   /**
    * Changes the limit from now on; what is left out stays. What was spent stays spent, in tokens: a higher burst adds
    * the difference, a lower one takes it away, and no change ever fills the bucket. Who waits goes on waiting under the
-   * new limit; a cost that has become impossible is refused with a RangeError.
+   * new limit; a cost that has become impossible is rejected with a RangeError.
    * @throws TypeError or RangeError naming what is wrong; then nothing has changed.
    */
   setLimit(

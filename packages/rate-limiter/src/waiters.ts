@@ -1,11 +1,5 @@
-import {
-  type AdmissionOptions,
-  type Clock,
-  RejectedError,
-  refusalAtEntry,
-  type Timer,
-  watchAdmission,
-} from '@bp/core';
+import { type CallContext, type Clock, RejectedError, type Timer } from '@bp/core';
+import { rejectionAtEntry, watchContext } from '@bp/core/kit';
 
 /** What a line of waiters stands in front of. */
 export interface Gate {
@@ -18,16 +12,16 @@ export interface Gate {
 class Waiter {
   readonly cost: number;
   readonly admit: () => void;
-  readonly refuse: (error: Error) => void;
+  readonly reject: (error: Error) => void;
   previous: Waiter | undefined;
   next: Waiter | undefined;
   unwatch: (() => void) | undefined;
   gone = false;
 
-  constructor(cost: number, admit: () => void, refuse: (error: Error) => void) {
+  constructor(cost: number, admit: () => void, reject: (error: Error) => void) {
     this.cost = cost;
     this.admit = admit;
-    this.refuse = refuse;
+    this.reject = reject;
   }
 }
 
@@ -58,12 +52,12 @@ export class Waiters {
   }
 
   /** Waits behind everyone who is already here. Rejects when `ctx` ends first. */
-  join(cost: number, ctx: AdmissionOptions): Promise<void> {
+  join(cost: number, ctx: CallContext): Promise<void> {
     return new Promise((resolve, reject) => {
       const waiter = new Waiter(cost, resolve, reject);
       this.#append(waiter);
-      waiter.unwatch = watchAdmission(ctx, this.#clock, this.#name, (refusal) =>
-        this.#leave(waiter, refusal),
+      waiter.unwatch = watchContext(ctx, this.#clock, this.#name, (rejection) =>
+        this.#leave(waiter, rejection),
       );
       if (waiter.gone) waiter.unwatch?.();
       else if (this.#first === waiter) this.#arm(this.#clock.now());
@@ -88,7 +82,7 @@ export class Waiters {
       if (waiter.cost <= maxCost) continue;
       this.left++;
       this.#remove(waiter);
-      waiter.refuse(new RangeError(`cost must be a number from 0 to ${maxCost} by now, got ${waiter.cost}`));
+      waiter.reject(new RangeError(`cost must be a number from 0 to ${maxCost} by now, got ${waiter.cost}`));
     }
     this.serve();
   }
@@ -103,16 +97,16 @@ export class Waiters {
     return before;
   }
 
-  /** Resolves when nobody waits any more. Those who still wait when `ctx` ends are refused with `SHUTTING_DOWN`. */
-  close(ctx: AdmissionOptions): Promise<void> {
+  /** Resolves when nobody waits any more. Those who still wait when `ctx` ends are rejected with `SHUTTING_DOWN`. */
+  close(ctx: CallContext): Promise<void> {
     if (this.#first === undefined) return Promise.resolve();
     this.#drained ??= new Promise((resolve) => {
       this.#onDrained = resolve;
     });
-    if (refusalAtEntry(ctx, this.#clock, this.#name) !== undefined) {
-      this.#refuseAll();
+    if (rejectionAtEntry(ctx, this.#clock, this.#name) !== undefined) {
+      this.#rejectAll();
     } else {
-      const unwatch = watchAdmission(ctx, this.#clock, this.#name, () => this.#refuseAll());
+      const unwatch = watchContext(ctx, this.#clock, this.#name, () => this.#rejectAll());
       if (unwatch !== undefined) this.#drained.then(unwatch);
     }
     return this.#drained;
@@ -128,21 +122,21 @@ export class Waiters {
     return this.size < size;
   }
 
-  #refuseAll(): void {
+  #rejectAll(): void {
     for (let first = this.#first; first !== undefined; first = this.#first) {
       this.left++;
       this.#remove(first);
-      first.refuse(new RejectedError('SHUTTING_DOWN', this.#name));
+      first.reject(new RejectedError('SHUTTING_DOWN', this.#name));
     }
     this.#arm(this.#clock.now());
   }
 
-  #leave(waiter: Waiter, refusal: RejectedError): void {
+  #leave(waiter: Waiter, rejection: RejectedError): void {
     if (waiter.gone) return;
     const wasFirst = waiter === this.#first;
     this.left++;
     this.#remove(waiter);
-    waiter.refuse(refusal);
+    waiter.reject(rejection);
     if (wasFirst) this.serve();
   }
 
@@ -154,7 +148,7 @@ export class Waiters {
       return;
     }
     const wait = this.#gate.waitMs(this.#first.cost, now);
-    // A gate that refuses now and sees no reason to wait is asked again a millisecond later.
+    // A gate that rejects now and sees no reason to wait is asked again a millisecond later.
     if (wait < Number.POSITIVE_INFINITY) this.#timer = this.#clock.setTimer(this.serve, wait > 0 ? wait : 1);
   }
 

@@ -19,12 +19,12 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(perSecond.remaining()).toBe(0);
     expect(perHour.remaining()).toBe(2);
     expect(both.check()).toBe(false);
-    expect(both.stats()).toMatchObject({ admitted: 3, refused: 1 });
+    expect(both.stats()).toMatchObject({ admitted: 3, rejected: 1 });
   });
 
   it('reports the longest wait, and names the limit that asks for it', async () => {
     const { clock, both } = limits();
-    const strict = new AllOf({ limits: [both], maxWaiters: 0, clock });
+    const strict = new AllOf({ limits: [both], maxQueue: 0, clock });
     for (let i = 0; i < 3; i++) both.tryAcquire();
     expect(both.retryAfterMs()).toBe(100);
     expect(both.violated()).toEqual(['per-second']);
@@ -32,18 +32,18 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(both.tryAcquire(2)).toBe(true);
     expect(both.retryAfterMs()).toBe(600_000 - 200);
     expect(both.violated()).toEqual(['per-hour', 'per-second']);
-    const refusal = await new AllOf({ limits: [both], maxWaiters: 0, clock })
+    const rejection = await new AllOf({ limits: [both], maxQueue: 0, clock })
       .acquire()
       .catch((error) => error);
-    expect(refusal).toMatchObject({ code: 'RATE_LIMITED', limiter: 'api', retryAfterMs: 599_800 });
+    expect(rejection).toMatchObject({ code: 'RATE_LIMITED', limiter: 'api', retryAfterMs: 599_800 });
     expect(strict.maxCost).toBe(3);
     expect(both.retryAfterMs(4)).toBe(Number.POSITIVE_INFINITY);
     await expect(both.acquire({ cost: 4 })).rejects.toThrow(RangeError);
   });
 
-  it('names the violated limit in the refusal', async () => {
+  it('names the violated limit in the rejection', async () => {
     const { clock, perSecond, perHour } = limits();
-    const both = new AllOf({ name: 'api', limits: [perSecond, perHour], maxWaiters: 0, clock });
+    const both = new AllOf({ name: 'api', limits: [perSecond, perHour], maxQueue: 0, clock });
     perHour.penalty(5);
     expect(await both.acquire().catch((error) => error)).toMatchObject({
       code: 'RATE_LIMITED',
@@ -68,12 +68,12 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses at once when the wait would not end before the deadline', async () => {
+  it('rejects at once when the wait would not end before the deadline', async () => {
     const { clock, both } = limits();
     for (let i = 0; i < 3; i++) both.tryAcquire();
     const waiting = both.acquire();
-    const refusal = await both.acquire({ deadline: 200 }).catch((error) => error);
-    expect(refusal).toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'api', retryAfterMs: 200 });
+    const rejection = await both.acquire({ deadline: 200 }).catch((error) => error);
+    expect(rejection).toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'api', retryAfterMs: 200 });
     await clock.advance(100);
     await waiting;
   });
@@ -119,7 +119,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(parent.remaining()).toBe(1);
   });
 
-  it('lets pass what a limit in shadow mode would have refused', () => {
+  it('lets pass what a limit in shadow mode would have rejected', () => {
     const clock = new VirtualClock();
     const trial = new TokenBucket({ rate: 1, shadow: true, clock });
     const real = new TokenBucket({ rate: 3, clock });

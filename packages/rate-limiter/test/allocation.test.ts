@@ -9,7 +9,7 @@ const shaper = new LeakyBucketShaper({ rate: 1e-3, capacity: 1, clock });
 const users = new PerClientRateLimiter({ rate: 1e-3, burst: 1, clock });
 const all = new AllOf({ limits: [bucket, leaky], clock });
 
-const refusals: Readonly<Record<string, () => boolean>> = {
+const rejections: Readonly<Record<string, () => boolean>> = {
   TokenBucket: () => bucket.tryAcquire(),
   LeakyBucket: () => leaky.tryAcquire(),
   LeakyBucketShaper: () => shaper.tryAcquire(),
@@ -31,7 +31,7 @@ function bytesPerCall(call: () => boolean): number {
 }
 
 describe('tryAcquire', { timeout: 30_000 }, () => {
-  it.each(Object.entries(refusals))('of %s allocates nothing when it refuses', (_, tryAcquire) => {
+  it.each(Object.entries(rejections))('of %s allocates nothing when it rejects', (_, tryAcquire) => {
     tryAcquire();
     expect(tryAcquire()).toBe(false);
     expect(bytesPerCall(tryAcquire)).toBeLessThan(4);

@@ -5,10 +5,10 @@ import { PerClientRateLimiter } from '../src/index.ts';
 describe('a flood of strangers', { timeout: 30_000 }, () => {
   const flooded = (
     strangers: number,
-    maxClients: number,
+    maxKeys: number,
   ): { clock: VirtualClock; limiter: PerClientRateLimiter } => {
     const clock = new VirtualClock();
-    const limiter = new PerClientRateLimiter({ rate: 1, burst: 10, maxClients, clock });
+    const limiter = new PerClientRateLimiter({ rate: 1, burst: 10, maxKeys, clock });
     limiter.tryAcquire('busy', 10);
     limiter.block('banned', 3_600_000);
     for (let i = 0; i < strangers; i++) {
@@ -47,7 +47,7 @@ describe('a flood of strangers', { timeout: 30_000 }, () => {
 
   it('finds room for every one of as many clients as were promised', () => {
     const clock = new VirtualClock();
-    const limiter = new PerClientRateLimiter({ rate: 1, burst: 2, maxClients: 100_000, clock });
+    const limiter = new PerClientRateLimiter({ rate: 1, burst: 2, maxKeys: 100_000, clock });
     for (let i = 0; i < 100_000; i++) limiter.tryAcquire(`client ${i}`);
     expect(limiter.stats().clients).toBeGreaterThanOrEqual(99_990);
     let own = 0;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LeakyBucket } from '../src/index.ts';
 
 describe('LeakyBucket', () => {
-  it('fills with every call, leaks at the rate and refuses what would overflow', () => {
+  it('fills with every call, leaks at the rate and rejects what would overflow', () => {
     const clock = new VirtualClock(77);
     const bucket = new LeakyBucket({ rate: 2, capacity: 3, clock });
     expect(bucket.level()).toBe(0);

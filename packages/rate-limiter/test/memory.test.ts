@@ -11,13 +11,13 @@ function residentBytes(): number {
 describe('memory', { timeout: 30_000 }, () => {
   it('is at most 24 bytes a client at a million clients, with tiers too, and known from the start', () => {
     const tiers = { free: { rate: 1 }, pro: { rate: 10 }, staff: { rate: 100 } };
-    const limiter = new PerClientRateLimiter({ rate: 1, maxClients: 1_000_000, tiers, tierOf: () => 'pro' });
+    const limiter = new PerClientRateLimiter({ rate: 1, maxKeys: 1_000_000, tiers, tierOf: () => 'pro' });
     expect(limiter.stats().bytes / 1_000_000).toBeLessThanOrEqual(24);
     // No less than what is in it: a hash, a time and a tier for each, and something for who has no place.
     expect(limiter.stats().bytes / 1_000_000).toBeGreaterThan(17);
   });
 
-  it('stays within 40 MB of where it was after a million hostile keys, admitted and refused', () => {
+  it('stays within 40 MB of where it was after a million hostile keys, admitted and rejected', () => {
     const flood = (limiter: PerClientRateLimiter, keys: number): void => {
       for (let i = 0; i < keys; i++) {
         limiter.tryAcquire(`${i} hostile`);
@@ -26,13 +26,13 @@ describe('memory', { timeout: 30_000 }, () => {
       }
     };
     // The engine's own share first: compiled code and the young generation at its full size.
-    flood(new PerClientRateLimiter({ rate: 1e-3, burst: 1, maxClients: 1000 }), 200_000);
+    flood(new PerClientRateLimiter({ rate: 1e-3, burst: 1, maxKeys: 1000 }), 200_000);
     const before = residentBytes();
-    const limiter = new PerClientRateLimiter({ rate: 1e-3, burst: 1, maxClients: 1_000_000 });
+    const limiter = new PerClientRateLimiter({ rate: 1e-3, burst: 1, maxKeys: 1_000_000 });
     flood(limiter, 1_000_000);
     const grown = residentBytes() - before;
     expect(limiter.stats().clients).toBeGreaterThan(999_000);
-    expect(limiter.stats().refused).toBeGreaterThan(999_000);
+    expect(limiter.stats().rejected).toBeGreaterThan(999_000);
     expect(grown / MEGABYTE).toBeLessThan(40);
   });
 });

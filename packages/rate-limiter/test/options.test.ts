@@ -26,8 +26,8 @@ const badRates: readonly Bad[] = [
   [/clock must be/, { rate: 1, clock: Date }],
 ];
 const badWaiting: readonly Bad[] = [
-  [/maxWaiters must be .* got -1/, { rate: 1, maxWaiters: -1 }],
-  [/maxWaiters must be .* got 1.5/, { rate: 1, maxWaiters: 1.5 }],
+  [/maxQueue must be .* got -1/, { rate: 1, maxQueue: -1 }],
+  [/maxQueue must be .* got 1.5/, { rate: 1, maxQueue: 1.5 }],
   [/shadow must be a boolean/, { rate: 1, shadow: 'yes' }],
 ];
 const badBursts: readonly Bad[] = [
@@ -36,7 +36,7 @@ const badBursts: readonly Bad[] = [
   [/burst must be .* got null/, { rate: 1, burst: null }],
 ];
 
-function refuses(create: (options: never) => unknown, cases: readonly Bad[]): void {
+function rejects(create: (options: never) => unknown, cases: readonly Bad[]): void {
   for (const [message, options] of cases) {
     const attempt = () => create(options as never);
     expect(attempt, `${message}`).toThrow(message);
@@ -50,7 +50,7 @@ function refuses(create: (options: never) => unknown, cases: readonly Bad[]): vo
 
 describe('options', () => {
   it('of TokenBucket are checked', () => {
-    refuses(
+    rejects(
       (options) => new TokenBucket(options),
       [
         ...badRates,
@@ -76,19 +76,19 @@ describe('options', () => {
     const withCapacity = badRates.map(
       ([message, options]): Bad => [message, options && { capacity: 5, ...options }],
     );
-    refuses(
+    rejects(
       (options) => new LeakyBucket(options),
       [
         ...withCapacity,
         [/capacity must be .* got undefined/, { rate: 1 }],
         [/capacity must be .* got 0/, { rate: 1, capacity: 0 }],
-        [/maxWaiters must be/, { rate: 1, capacity: 1, maxWaiters: NaN_ }],
+        [/maxQueue must be/, { rate: 1, capacity: 1, maxQueue: NaN_ }],
       ],
     );
   });
 
   it('of LeakyBucketShaper are checked', () => {
-    refuses(
+    rejects(
       (options) => new LeakyBucketShaper(options),
       [
         [/options must be an object/, null],
@@ -96,13 +96,13 @@ describe('options', () => {
         [/intervalMs must be/, { rate: 1, capacity: 1, intervalMs: -5 }],
         [/capacity must be/, { rate: 1 }],
         [/burst must be a finite number of at least 0/, { rate: 1, capacity: 1, burst: -1 }],
-        [/maxWaiters must be/, { rate: 1, capacity: 1, maxWaiters: -1 }],
+        [/maxQueue must be/, { rate: 1, capacity: 1, maxQueue: -1 }],
       ],
     );
   });
 
   it('of AllOf are checked', () => {
-    refuses(
+    rejects(
       (options) => new AllOf(options),
       [
         [/options must be an object/, 5],
@@ -110,20 +110,20 @@ describe('options', () => {
         [/limits must be an array of at least one limit/, { limits: [] }],
         [/limits\[1\] must have a tryAcquire/, { limits: [new TokenBucket({ rate: 1 }), {}] }],
         [/limits\[0\] must have a tryAcquire/, { limits: [null] }],
-        [/maxWaiters must be/, { limits: [new TokenBucket({ rate: 1 })], maxWaiters: -1 }],
+        [/maxQueue must be/, { limits: [new TokenBucket({ rate: 1 })], maxQueue: -1 }],
       ],
     );
   });
 
   it('of PerClientRateLimiter are checked', () => {
-    refuses(
+    rejects(
       (options) => new PerClientRateLimiter(options),
       [
         ...badRates,
         ...badBursts,
         [/shadow must be a boolean/, { rate: 1, shadow: 1 }],
-        [/maxClients must be an integer of at least 1/, { rate: 1, maxClients: 0 }],
-        [/maxClients must be an integer of at most 16777216/, { rate: 1, maxClients: 2 ** 24 + 1 }],
+        [/maxKeys must be an integer of at least 1/, { rate: 1, maxKeys: 0 }],
+        [/maxKeys must be an integer of at most 16777216/, { rate: 1, maxKeys: 2 ** 24 + 1 }],
         [/offenders must be an integer of at least 0/, { rate: 1, offenders: -1 }],
         [/offenders must be an integer of at most 1000/, { rate: 1, offenders: 1001 }],
         [/tiers\["pro"\]: rate must be/, { rate: 1, tiers: { pro: {} } }],
@@ -161,7 +161,7 @@ describe('options', () => {
     const perClient = new PerClientRateLimiter({ rate: 10, clock });
     expect(perClient).toMatchObject({ name: 'per-client-rate-limiter' });
     expect(perClient.maxCost('ann')).toBe(10);
-    expect(perClient.stats()).toMatchObject({ maxClients: 100_000 });
+    expect(perClient.stats()).toMatchObject({ maxKeys: 100_000 });
   });
 
   it('may be given as undefined, and are read-only', () => {

@@ -80,12 +80,12 @@ function run(
 
 describe('PerClientRateLimiter', { timeout: 30_000 }, () => {
   it('gives nobody more than its limit, however small the table is: 600 000 steps', () => {
-    let refusedEarly = 0;
+    let rejectedEarly = 0;
     fc.assert(
-      fc.property(fc.integer(), fc.integer({ min: 1, max: 60 }), (seed, maxClients) => {
+      fc.property(fc.integer(), fc.integer({ min: 1, max: 60 }), (seed, maxKeys) => {
         const random = randomFrom(seed);
         const clock = new VirtualClock();
-        const options = { rate: 10, burst: 10, tiers: TIERS, tierOf, maxClients, clock, random };
+        const options = { rate: 10, burst: 10, tiers: TIERS, tierOf, maxKeys, clock, random };
         run(
           random,
           new PerClientRateLimiter(options),
@@ -93,14 +93,14 @@ describe('PerClientRateLimiter', { timeout: 30_000 }, () => {
           { keys: 1000, steps: 3000 },
           (admitted, allowed, message) => {
             if (admitted && !allowed) expect.fail(`admitted too much, ${message()}`);
-            if (!admitted && allowed) refusedEarly++;
+            if (!admitted && allowed) rejectedEarly++;
           },
         );
       }),
       { numRuns: 200 },
     );
     // Else the tables were never full and nothing was shown.
-    expect(refusedEarly).toBeGreaterThan(1000);
+    expect(rejectedEarly).toBeGreaterThan(1000);
   });
 
   it('forgets nobody who would notice: with room it decides as if it remembered all, 400 000 steps', () => {
@@ -108,7 +108,7 @@ describe('PerClientRateLimiter', { timeout: 30_000 }, () => {
       fc.property(fc.integer(), (seed) => {
         const random = randomFrom(seed);
         const clock = new VirtualClock();
-        const options = { rate: 10, burst: 10, tiers: TIERS, tierOf, maxClients: 2000, clock, random };
+        const options = { rate: 10, burst: 10, tiers: TIERS, tierOf, maxKeys: 2000, clock, random };
         run(
           random,
           new PerClientRateLimiter(options),
@@ -125,10 +125,10 @@ describe('PerClientRateLimiter', { timeout: 30_000 }, () => {
 
   it('retryAfterMs is the first instant of admission, in a table of any size', () => {
     fc.assert(
-      fc.property(fc.integer(), fc.integer({ min: 1, max: 100 }), (seed, maxClients) => {
+      fc.property(fc.integer(), fc.integer({ min: 1, max: 100 }), (seed, maxKeys) => {
         const random = randomFrom(seed);
         const clock = new VirtualClock(pick(random, 1e6));
-        const limiter = new PerClientRateLimiter({ rate: 7, burst: 3, maxClients, clock, random });
+        const limiter = new PerClientRateLimiter({ rate: 7, burst: 3, maxKeys, clock, random });
         for (let i = 0; i < 500; i++) {
           clock.advanceSync(random() * 10);
           const key = `${pick(random, 200)}`;

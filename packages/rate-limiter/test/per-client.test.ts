@@ -1,4 +1,4 @@
-import { type AdmissionOptions, compose, isRejected, type Policy } from '@bp/core';
+import { type CallContext, compose, isRejected, type Policy } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import {
@@ -25,7 +25,7 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.tryAcquire('bob')).toBe(true);
     expect(limiter.remaining('bob')).toBe(1);
     expect(limiter.remaining('eve')).toBe(2);
-    expect(limiter.stats()).toMatchObject({ clients: 2, maxClients: 100_000, admitted: 3, refused: 1 });
+    expect(limiter.stats()).toMatchObject({ clients: 2, maxKeys: 100_000, admitted: 3, rejected: 1 });
     clock.advanceSync(200);
     expect(limiter.stats().clients).toBe(0);
     expect(limiter.remaining('ann')).toBe(2);
@@ -74,9 +74,9 @@ describe('PerClientRateLimiter', () => {
   it('rejects with all there is to know', async () => {
     const { limiter } = limiterOf();
     await limiter.acquire('ann', { cost: 2 });
-    const refusal = await limiter.acquire('ann').catch((error) => error);
-    expect(refusal).toMatchObject({ code: 'RATE_LIMITED', limiter: 'users', retryAfterMs: 100 });
-    expect(await limiter.acquire('ann').catch((error) => error)).not.toBe(refusal);
+    const rejection = await limiter.acquire('ann').catch((error) => error);
+    expect(rejection).toMatchObject({ code: 'RATE_LIMITED', limiter: 'users', retryAfterMs: 100 });
+    expect(await limiter.acquire('ann').catch((error) => error)).not.toBe(rejection);
     await expect(limiter.acquire('ann', { cost: 3 })).rejects.toThrow(RangeError);
     const signal = AbortSignal.abort('gone');
     expect(await limiter.acquire('bob', { signal }).catch((error) => error)).toMatchObject({
@@ -91,10 +91,10 @@ describe('PerClientRateLimiter', () => {
     const ctx = { cost: 1 };
     expect(await compose(limiter.client('ann')).execute((inner) => inner, ctx)).toBe(ctx);
     let started = false;
-    const refused = limiter.client('ann').execute(() => {
+    const rejected = limiter.client('ann').execute(() => {
       started = true;
     });
-    expect(isRejected(await refused.catch((error) => error), 'RATE_LIMITED')).toBe(true);
+    expect(isRejected(await rejected.catch((error) => error), 'RATE_LIMITED')).toBe(true);
     expect(started).toBe(false);
     const failure = new Error('of the caller');
     await expect(
@@ -104,7 +104,7 @@ describe('PerClientRateLimiter', () => {
     ).rejects.toBe(failure);
     expectTypeOf(limiter.client('ann')).toExtend<Policy>();
     expectTypeOf(limiter.client('ann')).toExtend<Budget>();
-    const cost = () => limiter.execute('ann', (inner: AdmissionOptions) => inner.cost, {});
+    const cost = () => limiter.execute('ann', (inner: CallContext) => inner.cost, {});
     expectTypeOf(cost).returns.resolves.toEqualTypeOf<number | undefined>();
   });
 
@@ -124,7 +124,7 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.remaining('ann')).toBe(1);
   });
 
-  it('charges a call to its client and to the parent, or to neither, and names who refuses', async () => {
+  it('charges a call to its client and to the parent, or to neither, and names who rejects', async () => {
     const clock = new VirtualClock();
     const parent = new TokenBucket({ rate: 1, burst: 3, clock, name: 'everybody' });
     const { limiter } = limiterOf({ parent, clock });
@@ -135,8 +135,8 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.remaining('bob')).toBe(2);
     expect(limiter.retryAfterMs('bob', 2)).toBe(1000);
     expect(limiter.check('bob', 1)).toBe(true);
-    const refusals = ['ann', 'bob'].map((key) => limiter.acquire(key, { cost: 2 }).catch((error) => error));
-    expect(await Promise.all(refusals)).toMatchObject([
+    const rejections = ['ann', 'bob'].map((key) => limiter.acquire(key, { cost: 2 }).catch((error) => error));
+    expect(await Promise.all(rejections)).toMatchObject([
       { limiter: 'everybody', retryAfterMs: 1000 },
       { limiter: 'everybody', retryAfterMs: 1000 },
     ]);
@@ -166,20 +166,20 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.stats().clients).toBe(0);
   });
 
-  it('lets everything pass in shadow mode, and counts what it would have refused', async () => {
+  it('lets everything pass in shadow mode, and counts what it would have rejected', async () => {
     const { limiter } = limiterOf({ shadow: true });
     for (let i = 0; i < 5; i++) expect(limiter.tryAcquire('ann')).toBe(true);
     await limiter.acquire('ann');
     expect(limiter.check('ann')).toBe(true);
     expect(limiter.stats()).toMatchObject({
       admitted: 2,
-      refused: 0,
+      rejected: 0,
       shadowed: 4,
       offenders: [{ key: 'ann', count: 4 }],
     });
   });
 
-  it('never refuses at an infinite rate, and refuses everybody at rate 0', async () => {
+  it('never rejects at an infinite rate, and rejects everybody at rate 0', async () => {
     const { limiter: open } = limiterOf({ rate: Number.POSITIVE_INFINITY });
     for (let i = 0; i < 100; i++) expect(open.tryAcquire('ann', 1e9)).toBe(true);
     open.block('ann', 100);
@@ -188,9 +188,9 @@ describe('PerClientRateLimiter', () => {
     expect(shut.tryAcquire('ann')).toBe(false);
     expect(shut.retryAfterMs('ann')).toBe(Number.POSITIVE_INFINITY);
     expect(shut.remaining('ann')).toBe(0);
-    const refusal = await shut.acquire('ann').catch((error) => error);
-    expect(refusal).toMatchObject({ code: 'RATE_LIMITED' });
-    expect(refusal.retryAfterMs).toBeUndefined();
+    const rejection = await shut.acquire('ann').catch((error) => error);
+    expect(rejection).toMatchObject({ code: 'RATE_LIMITED' });
+    expect(rejection.retryAfterMs).toBeUndefined();
     clock.advanceSync(1e9);
     expect(shut.tryAcquire('ann')).toBe(false);
     shut.setLimit({ rate: 1 });
@@ -264,7 +264,7 @@ describe('a snapshot', { timeout: 30_000 }, () => {
     clock.advanceSync(50);
     const snapshot = structuredClone(limiter.snapshot());
 
-    const { limiter: next } = limiterOf({ maxClients: 1000, tiers: { pro: tiers.pro }, tierOf }, 9999);
+    const { limiter: next } = limiterOf({ maxKeys: 1000, tiers: { pro: tiers.pro }, tierOf }, 9999);
     next.restore(snapshot);
     for (let i = 0; i < 500; i++) {
       expect(next.remaining(`client ${i}`), `client ${i}`).toBeCloseTo(limiter.remaining(`client ${i}`), 5);
@@ -289,16 +289,16 @@ describe('a snapshot', { timeout: 30_000 }, () => {
   });
 
   it('gives nobody a fresh allowance, not even those who were not told apart or do not fit', () => {
-    const { limiter } = limiterOf({ rate: 1, burst: 5, maxClients: 10 });
+    const { limiter } = limiterOf({ rate: 1, burst: 5, maxKeys: 10 });
     const keys = Array.from({ length: 200 }, (_, i) => `client ${i}`);
     for (const key of keys) limiter.tryAcquire(key, 2);
-    const { limiter: next } = limiterOf({ rate: 1, burst: 5, maxClients: 1 });
+    const { limiter: next } = limiterOf({ rate: 1, burst: 5, maxKeys: 1 });
     next.restore(limiter.snapshot());
     for (const key of keys)
       expect(next.remaining(key), key).toBeLessThanOrEqual(limiter.remaining(key) + 1e-6);
   });
 
-  it('is refused if it makes no sense, and then nothing has changed', () => {
+  it('is rejected if it makes no sense, and then nothing has changed', () => {
     const { limiter } = limiterOf();
     limiter.tryAcquire('ann');
     const snapshot = limiter.snapshot();
@@ -316,7 +316,7 @@ describe('a snapshot', { timeout: 30_000 }, () => {
   });
 
   it('finds room again for everybody who had room', () => {
-    const { limiter } = limiterOf({ rate: 1e-3, burst: 5, maxClients: 50_000 });
+    const { limiter } = limiterOf({ rate: 1e-3, burst: 5, maxKeys: 50_000 });
     for (let i = 0; i < 50_000; i++) limiter.tryAcquire(`client ${i}`);
     for (let i = 0; i < 3; i++) limiter.restore(limiter.snapshot());
     expect(limiter.stats().clients).toBeGreaterThanOrEqual(49_980);

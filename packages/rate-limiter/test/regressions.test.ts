@@ -28,7 +28,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     expect(limiter.remaining('ann')).toBe(0.7);
   });
 
-  it('rate-limiter-flexible, fixed windows: a refused call still burns the budget. Here a refusal takes nothing.', () => {
+  it('rate-limiter-flexible, fixed windows: a rejected call still burns the budget. Here a rejection takes nothing.', () => {
     const limiter = new PerClientRateLimiter({ rate: 1, burst: 5, clock: new VirtualClock() });
     for (let i = 0; i < 100; i++) {
       expect(limiter.tryAcquire('ann', 6)).toBe(false);
@@ -37,7 +37,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     expect([limiter.remaining('ann'), limiter.remaining('bob')]).toEqual([5, 5]);
   });
 
-  it('rate-limiter-flexible, Union: one limit is charged although another refuses. Here it is all or none.', () => {
+  it('rate-limiter-flexible, Union: one limit is charged although another rejects. Here it is all or none.', () => {
     const clock = new VirtualClock();
     const wide = new TokenBucket({ rate: 100, clock });
     const narrow = new TokenBucket({ rate: 1, clock });
@@ -57,7 +57,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
 
   it('rate-limiter-flexible: a timer for every key, queues per key that are never removed. Here keys leave nothing.', () => {
     const clock = new VirtualClock();
-    const limiter = new PerClientRateLimiter({ rate: 10, clock, maxClients: 50_000 });
+    const limiter = new PerClientRateLimiter({ rate: 10, clock, maxKeys: 50_000 });
     const { bytes } = limiter.stats();
     for (let i = 0; i < 5000; i++) limiter.tryAcquire(`one shot ${i}`);
     expect(clock.pendingTimers).toBe(0);
@@ -68,7 +68,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
 
   it('@fastify/rate-limit: the LRU cache un-bans who is evicted. Here three strangers, or a thousand, change nothing.', () => {
     const clock = new VirtualClock();
-    const limiter = new PerClientRateLimiter({ rate: 1, burst: 2, maxClients: 3, clock });
+    const limiter = new PerClientRateLimiter({ rate: 1, burst: 2, maxKeys: 3, clock });
     limiter.block('victim', 60_000);
     for (let i = 0; i < 1000; i++) limiter.tryAcquire(`stranger ${i}`);
     expect(limiter.tryAcquire('victim')).toBe(false);
@@ -79,7 +79,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     const limiter = new PerClientRateLimiter({
       rate: 1e-9,
       burst: 1,
-      maxClients: 100,
+      maxKeys: 100,
       clock: new VirtualClock(),
     });
     const { bytes } = limiter.stats();
@@ -106,7 +106,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
 
   it('limiter: waiters are not bounded, cannot be cancelled, and tryRemoveTokens overtakes them. Here none of it.', async () => {
     const clock = new VirtualClock();
-    const bucket = new TokenBucket({ rate: 1, burst: 1, maxWaiters: 2, clock });
+    const bucket = new TokenBucket({ rate: 1, burst: 1, maxQueue: 2, clock });
     bucket.tryAcquire();
     const { signal } = new AbortController();
     const waiters = [bucket.acquire({ signal }), bucket.acquire({ signal })];
@@ -121,9 +121,9 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     await Promise.all(waiters);
   });
 
-  it('cockatiel: a call that was accepted to wait is refused because a newcomer took its place. Here it is served.', async () => {
+  it('cockatiel: a call that was accepted to wait is rejected because a newcomer took its place. Here it is served.', async () => {
     const clock = new VirtualClock();
-    const bucket = new TokenBucket({ rate: 10, burst: 1, maxWaiters: 1, clock });
+    const bucket = new TokenBucket({ rate: 10, burst: 1, maxQueue: 1, clock });
     await bucket.execute(() => {});
     const accepted = bucket.execute(() => 'served');
     let overtaken = 0;
@@ -136,7 +136,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
 
   it('cockatiel: a waiter that was aborted keeps its place. Here it is free at once.', async () => {
     const clock = new VirtualClock();
-    const bucket = new TokenBucket({ rate: 1, burst: 1, maxWaiters: 1, clock });
+    const bucket = new TokenBucket({ rate: 1, burst: 1, maxQueue: 1, clock });
     bucket.tryAcquire();
     const controller = new AbortController();
     const aborted = bucket.acquire({ signal: controller.signal }).catch((error) => error);
@@ -147,7 +147,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     await next;
   });
 
-  it('piscina: a call with a signal goes past the bound, a refused one runs anyway. Here neither.', async () => {
+  it('piscina: a call with a signal goes past the bound, a rejected one runs anyway. Here neither.', async () => {
     const clock = new VirtualClock();
     const shaper = new LeakyBucketShaper({ rate: 1, capacity: 2, clock });
     let ran = 0;

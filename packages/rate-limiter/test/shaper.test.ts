@@ -9,7 +9,7 @@ function shaperOf(options: Partial<LeakyBucketShaperOptions> = {}) {
   const send = (name: string, cost = 1, signal?: AbortSignal) =>
     shaper.acquire({ cost, signal }).then(
       () => left.push(`${name} at ${clock.now()}`),
-      (refusal) => left.push(`${name}: ${refusal.code}`),
+      (rejection) => left.push(`${name}: ${rejection.code}`),
     );
   return { clock, shaper, left, send };
 }
@@ -56,12 +56,12 @@ describe('LeakyBucketShaper', () => {
     expect(left).toEqual(['a at 0', 'heavy: CANCELLED', 'b at 100']);
   });
 
-  it('refuses what does not fit any more, and says when it will', async () => {
+  it('rejects what does not fit any more, and says when it will', async () => {
     const { clock, shaper, send } = shaperOf({ capacity: 4 });
     send('leaves at once');
     for (const cost of [1, 2, 1]) send('waits', cost);
-    const refusal = await shaper.acquire({ cost: 2 }).catch((error) => error);
-    expect(refusal).toMatchObject({ code: 'QUEUE_FULL', limiter: 'mail', retryAfterMs: 200 });
+    const rejection = await shaper.acquire({ cost: 2 }).catch((error) => error);
+    expect(rejection).toMatchObject({ code: 'QUEUE_FULL', limiter: 'mail', retryAfterMs: 200 });
     await clock.advance(199);
     expect(await shaper.acquire({ cost: 2 }).catch((error) => error)).toMatchObject({ retryAfterMs: 1 });
     await clock.advance(1);
@@ -81,7 +81,7 @@ describe('LeakyBucketShaper', () => {
   });
 
   it('bounds the number of waiters too, as their costs may be tiny', async () => {
-    const { shaper, send } = shaperOf({ maxWaiters: 3 });
+    const { shaper, send } = shaperOf({ maxQueue: 3 });
     for (let i = 0; i < 4; i++) send(`${i}`, 1e-9);
     expect(await shaper.acquire({ cost: 1e-9 }).catch((error) => error)).toMatchObject({
       code: 'QUEUE_FULL',
@@ -89,12 +89,12 @@ describe('LeakyBucketShaper', () => {
     expect(await shaper.acquire({ cost: 0 }).catch((error) => error)).toMatchObject({ code: 'QUEUE_FULL' });
   });
 
-  it('refuses at once who could not leave before its deadline', async () => {
+  it('rejects at once who could not leave before its deadline', async () => {
     const { clock, shaper, send } = shaperOf();
     send('a');
     send('b');
-    const refusal = await shaper.acquire({ deadline: 200 }).catch((error) => error);
-    expect(refusal).toMatchObject({ code: 'DEADLINE_EXCEEDED', retryAfterMs: 200 });
+    const rejection = await shaper.acquire({ deadline: 200 }).catch((error) => error);
+    expect(rejection).toMatchObject({ code: 'DEADLINE_EXCEEDED', retryAfterMs: 200 });
     await clock.advance(1000);
     expect(clock.pendingTimers).toBe(0);
   });
@@ -137,7 +137,7 @@ describe('LeakyBucketShaper', () => {
     expect(left).toEqual(['a at 0', 'b at 0']);
   });
 
-  it('changes its pace while calls wait, and refuses what does not fit any more', async () => {
+  it('changes its pace while calls wait, and rejects what does not fit any more', async () => {
     const { clock, shaper, left, send } = shaperOf({ capacity: 10 });
     for (const name of ['a', 'b', 'c']) send(name);
     const large = shaper.acquire({ cost: 6 });
@@ -165,7 +165,7 @@ describe('LeakyBucketShaper', () => {
     expect(left).toHaveLength(5);
   });
 
-  it('drains on close and refuses the rest at the deadline', async () => {
+  it('drains on close and rejects the rest at the deadline', async () => {
     const { clock, shaper, left, send } = shaperOf();
     for (const name of ['a', 'b', 'c']) send(name);
     await settle();

@@ -65,7 +65,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(bucket.retryAfterMs(2)).toBe(2000);
   });
 
-  it('refuses at a time that is no number', () => {
+  it('rejects at a time that is no number', () => {
     const { bucket } = bucketOf({ rate: 1, burst: 1 });
     bucket.tryAcquire();
     expect(bucket.tryAcquire(1, Number.NaN)).toBe(false);
@@ -77,10 +77,10 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     for (let i = 0; i < 5; i++) expect(bucket.check()).toBe(true);
     expect(bucket.tryAcquire()).toBe(true);
     expect(bucket.check()).toBe(false);
-    expect(bucket.stats()).toMatchObject({ admitted: 1, refused: 0 });
+    expect(bucket.stats()).toMatchObject({ admitted: 1, rejected: 0 });
   });
 
-  it('never refuses at an infinite rate, whatever the cost', async () => {
+  it('never rejects at an infinite rate, whatever the cost', async () => {
     const { bucket } = bucketOf({ rate: Number.POSITIVE_INFINITY, burst: 1 });
     for (let i = 0; i < 100; i++) expect(bucket.tryAcquire(1e9)).toBe(true);
     expect(bucket.remaining()).toBe(Number.POSITIVE_INFINITY);
@@ -99,9 +99,9 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(bucket.tryAcquire(2)).toBe(false);
     expect(bucket.retryAfterMs(2)).toBe(Number.POSITIVE_INFINITY);
     expect(bucket.tryAcquire()).toBe(true);
-    const refusal = await bucket.acquire().catch((error) => error);
-    expect(isRejected(refusal, 'RATE_LIMITED')).toBe(true);
-    expect(refusal.retryAfterMs).toBeUndefined();
+    const rejection = await bucket.acquire().catch((error) => error);
+    expect(isRejected(rejection, 'RATE_LIMITED')).toBe(true);
+    expect(rejection.retryAfterMs).toBeUndefined();
     bucket.refund(1);
     expect(bucket.tryAcquire()).toBe(true);
     expect(clock.pendingTimers).toBe(0);
@@ -141,14 +141,14 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     }
   });
 
-  it('lets everything pass in shadow mode, and counts what it would have refused', async () => {
+  it('lets everything pass in shadow mode, and counts what it would have rejected', async () => {
     const { bucket } = bucketOf({ rate: 1, burst: 2, shadow: true });
     for (let i = 0; i < 5; i++) expect(bucket.tryAcquire()).toBe(true);
     expect(bucket.check()).toBe(true);
     expect(bucket.retryAfterMs()).toBe(0);
     await bucket.acquire();
     await bucket.acquire({ cost: 100 });
-    expect(bucket.stats()).toMatchObject({ admitted: 2, refused: 0, shadowed: 5, remaining: 0, waiting: 0 });
+    expect(bucket.stats()).toMatchObject({ admitted: 2, rejected: 0, shadowed: 5, remaining: 0, waiting: 0 });
     await bucket.close();
     expect(bucket.tryAcquire()).toBe(false);
   });
@@ -254,7 +254,7 @@ describe('TokenBucket.setLimit', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses waiters whose cost has become impossible, and serves those behind them', async () => {
+  it('rejects waiters whose cost has become impossible, and serves those behind them', async () => {
     const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
     bucket.tryAcquire(10);
     const large = bucket.acquire({ cost: 8 });

@@ -59,7 +59,7 @@ describe('TopKeys', { timeout: 30_000 }, () => {
     expect(top.top().map((entry) => entry.key)).toEqual([`${key}…`, key]);
   });
 
-  it('names in stats() who is refused most, among a hundred thousand others', () => {
+  it('names in stats() who is rejected most, among a hundred thousand others', () => {
     const limiter = new PerClientRateLimiter({ rate: 1e-6, burst: 1 });
     for (let i = 0; i < 100_000; i++) {
       limiter.tryAcquire(`stranger ${i}`);

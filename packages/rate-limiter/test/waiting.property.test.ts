@@ -47,7 +47,7 @@ describe('acquire', { timeout: 30_000 }, () => {
     await fc.assert(
       fc.asyncProperty(fc.array(call, { maxLength: 40, size: 'max' }), async (calls) => {
         const clock = new VirtualClock();
-        const bucket = new TokenBucket({ rate: 10, burst: 5, maxWaiters: 10, clock });
+        const bucket = new TokenBucket({ rate: 10, burst: 5, maxQueue: 10, clock });
         const ended = await play(bucket, clock, calls);
         const bound = new WindowBound(10 / 1000);
         const arrivals: number[] = [];
@@ -59,7 +59,7 @@ describe('acquire', { timeout: 30_000 }, () => {
             if (deadlineMs !== null) expect(at, `${index}`).toBeLessThan(came + deadlineMs);
             if (cancelMs !== null) expect(at, `${index}`).toBeLessThanOrEqual(came + cancelMs);
           }
-          if (outcome === 'DEADLINE_EXCEEDED') expect(at, 'refused at once').toBe(came);
+          if (outcome === 'DEADLINE_EXCEEDED') expect(at, 'rejected at once').toBe(came);
           if (outcome === 'CANCELLED') expect(at).toBe(came + (cancelMs ?? Number.NaN));
         }
         expect(bound.worst).toBeLessThanOrEqual(5 + 1e-9);

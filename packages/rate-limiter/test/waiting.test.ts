@@ -4,14 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { TokenBucket } from '../src/index.ts';
 
 /** A bucket of one token that is empty: everybody has to wait. */
-function empty(options: { rate?: number; burst?: number; maxWaiters?: number } = {}) {
+function empty(options: { rate?: number; burst?: number; maxQueue?: number } = {}) {
   const clock = new VirtualClock();
   const bucket = new TokenBucket({ rate: 10, burst: 1, clock, name: 'orders', ...options });
   bucket.penalty(bucket.maxCost);
   return { clock, bucket };
 }
 
-const refusalOf = (promise: Promise<unknown>) =>
+const rejectionOf = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.fail('was admitted'),
     (error) => error,
@@ -37,7 +37,7 @@ describe('waiting for tokens', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('lets nobody barge in: while somebody waits, tryAcquire refuses even what is there', async () => {
+  it('lets nobody barge in: while somebody waits, tryAcquire rejects even what is there', async () => {
     const { clock, bucket } = empty({ burst: 5 });
     const waiter = bucket.acquire({ cost: 5 });
     await clock.advance(300);
@@ -64,27 +64,27 @@ describe('waiting for tokens', () => {
     return settle().then(() => expect(served).toBe(true));
   });
 
-  it('refuses at once when the wait would not end before the deadline, counting those ahead', async () => {
+  it('rejects at once when the wait would not end before the deadline, counting those ahead', async () => {
     const { clock, bucket } = empty();
     const first = bucket.acquire({ deadline: 101 });
-    const refusal = await refusalOf(bucket.acquire({ deadline: 200 }));
-    expect(refusal).toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'orders', retryAfterMs: 200 });
+    const rejection = await rejectionOf(bucket.acquire({ deadline: 200 }));
+    expect(rejection).toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'orders', retryAfterMs: 200 });
     const second = bucket.acquire({ deadline: 201 });
     await clock.advance(200);
     await Promise.all([first, second]);
     expect(clock.pendingTimers).toBe(0);
-    expect(bucket.stats()).toMatchObject({ admitted: 2, refused: 1, left: 0 });
+    expect(bucket.stats()).toMatchObject({ admitted: 2, rejected: 1, left: 0 });
   });
 
-  it('refuses a call that is over before it begins, without taking anything', async () => {
+  it('rejects a call that is over before it begins, without taking anything', async () => {
     const clock = new VirtualClock(50);
     const bucket = new TokenBucket({ rate: 10, burst: 1, clock });
     const reason = new Error('gone');
-    const cancelled = await refusalOf(bucket.acquire({ signal: AbortSignal.abort(reason) }));
+    const cancelled = await rejectionOf(bucket.acquire({ signal: AbortSignal.abort(reason) }));
     expect(cancelled).toMatchObject({ code: 'CANCELLED', cause: reason });
-    expect(await refusalOf(bucket.acquire({ deadline: 50 }))).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await rejectionOf(bucket.acquire({ deadline: 50 }))).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     const doneReason = 'hung up';
-    expect(await refusalOf(bucket.acquire({ onDone: () => () => {}, doneReason }))).toMatchObject({
+    expect(await rejectionOf(bucket.acquire({ onDone: () => () => {}, doneReason }))).toMatchObject({
       code: 'CANCELLED',
       cause: doneReason,
     });
@@ -92,12 +92,12 @@ describe('waiting for tokens', () => {
   });
 
   it('frees the place of a waiter that is cancelled at once, tells it why, and those behind it wait less', async () => {
-    const { clock, bucket } = empty({ burst: 2, maxWaiters: 2 });
+    const { clock, bucket } = empty({ burst: 2, maxQueue: 2 });
     const controller = new AbortController();
-    const first = refusalOf(bucket.acquire({ cost: 2, signal: controller.signal }));
+    const first = rejectionOf(bucket.acquire({ cost: 2, signal: controller.signal }));
     let servedAt = Number.NaN;
     bucket.acquire().then(() => (servedAt = clock.now()));
-    expect(await refusalOf(bucket.acquire())).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 400 });
+    expect(await rejectionOf(bucket.acquire())).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 400 });
     await clock.advance(50);
     controller.abort('changed my mind');
     expect(await first).toMatchObject({ code: 'CANCELLED', cause: 'changed my mind' });
@@ -128,7 +128,7 @@ describe('waiting for tokens', () => {
 
   it('tells a waiter whose deadline passes after all, because a penalty came in between', async () => {
     const { clock, bucket } = empty();
-    const waiter = refusalOf(bucket.acquire({ deadline: 150 }));
+    const waiter = rejectionOf(bucket.acquire({ deadline: 150 }));
     bucket.penalty(10);
     await clock.advance(150);
     expect(await waiter).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
@@ -144,7 +144,7 @@ describe('waiting for tokens', () => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     };
-    const cancelled = refusalOf(bucket.acquire({ onDone }));
+    const cancelled = rejectionOf(bucket.acquire({ onDone }));
     const served = bucket.acquire({ onDone });
     expect(listeners.size).toBe(2);
     [...listeners][0]?.('enough');
@@ -163,15 +163,15 @@ describe('waiting for tokens', () => {
         removed = true;
       };
     };
-    expect(await refusalOf(bucket.acquire({ onDone }))).toMatchObject({ code: 'CANCELLED' });
+    expect(await rejectionOf(bucket.acquire({ onDone }))).toMatchObject({ code: 'CANCELLED' });
     expect(removed).toBe(true);
     expect(bucket.stats()).toMatchObject({ waiting: 0, left: 1 });
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses at once where nobody may wait, and says when to come back', async () => {
-    const { bucket } = empty({ maxWaiters: 0 });
-    expect(await refusalOf(bucket.acquire())).toMatchObject({
+  it('rejects at once where nobody may wait, and says when to come back', async () => {
+    const { bucket } = empty({ maxQueue: 0 });
+    expect(await rejectionOf(bucket.acquire())).toMatchObject({
       code: 'RATE_LIMITED',
       limiter: 'orders',
       retryAfterMs: 100,
@@ -182,7 +182,7 @@ describe('waiting for tokens', () => {
     const { clock, bucket } = empty();
     for (const cost of [2, -1, Number.NaN])
       await expect(bucket.acquire({ cost })).rejects.toThrow(RangeError);
-    expect(bucket.stats().refused).toBe(3);
+    expect(bucket.stats().rejected).toBe(3);
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -216,7 +216,7 @@ describe('execute', () => {
     const ctx = { cost: 1, deadline: 1000 };
     const result = bucket.execute((inner) => (inner === ctx ? 'mine' : 'not mine'), ctx);
     const failure = new Error('of the caller');
-    const failed = refusalOf(
+    const failed = rejectionOf(
       bucket.execute(() => {
         throw failure;
       }),
@@ -226,16 +226,16 @@ describe('execute', () => {
     expect(await failed).toBe(failure);
   });
 
-  it('never starts what was refused or cancelled', async () => {
-    const { clock, bucket } = empty({ maxWaiters: 1 });
+  it('never starts what was rejected or cancelled', async () => {
+    const { clock, bucket } = empty({ maxQueue: 1 });
     let started = 0;
     const controller = new AbortController();
-    const waiting = refusalOf(bucket.execute(() => started++, { signal: controller.signal }));
-    const refused = refusalOf(bucket.execute(() => started++));
+    const waiting = rejectionOf(bucket.execute(() => started++, { signal: controller.signal }));
+    const rejected = rejectionOf(bucket.execute(() => started++));
     controller.abort();
     await clock.advance(1000);
     expect(isRejected(await waiting, 'CANCELLED')).toBe(true);
-    expect(isRejected(await refused, 'RATE_LIMITED')).toBe(true);
+    expect(isRejected(await rejected, 'RATE_LIMITED')).toBe(true);
     expect(started).toBe(0);
   });
 
@@ -243,7 +243,7 @@ describe('execute', () => {
     const { clock, bucket } = empty();
     const controller = new AbortController();
     let started = false;
-    const call = refusalOf(bucket.execute(() => (started = true), { signal: controller.signal }));
+    const call = rejectionOf(bucket.execute(() => (started = true), { signal: controller.signal }));
     clock.advanceSync(100);
     controller.abort();
     expect(isRejected(await call, 'CANCELLED')).toBe(true);
@@ -253,7 +253,7 @@ describe('execute', () => {
 });
 
 describe('close', () => {
-  it('refuses newcomers, serves who waits, then resolves; twice is once', async () => {
+  it('rejects newcomers, serves who waits, then resolves; twice is once', async () => {
     const { clock, bucket } = empty();
     const waiter = bucket.acquire();
     let closed = 0;
@@ -261,7 +261,7 @@ describe('close', () => {
     bucket.close().then(() => closed++);
     expect(bucket.tryAcquire()).toBe(false);
     expect(bucket.check()).toBe(false);
-    expect(await refusalOf(bucket.acquire())).toMatchObject({ code: 'SHUTTING_DOWN' });
+    expect(await rejectionOf(bucket.acquire())).toMatchObject({ code: 'SHUTTING_DOWN' });
     await clock.advance(99);
     expect(closed).toBe(0);
     await clock.advance(1);
@@ -271,10 +271,10 @@ describe('close', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses at the deadline who still waits', async () => {
+  it('rejects at the deadline who still waits', async () => {
     const { clock, bucket } = empty();
     const first = bucket.acquire();
-    const second = refusalOf(bucket.acquire());
+    const second = rejectionOf(bucket.acquire());
     const closed = bucket.close({ deadline: 150 });
     await clock.advance(150);
     await first;
@@ -300,9 +300,9 @@ describe('close', () => {
     expect(watching).toBe(0);
   });
 
-  it('refuses all at once when it is cancelled, before or while it drains', async () => {
+  it('rejects all at once when it is cancelled, before or while it drains', async () => {
     const { clock, bucket } = empty();
-    const waiters = [bucket.acquire(), bucket.acquire()].map(refusalOf);
+    const waiters = [bucket.acquire(), bucket.acquire()].map(rejectionOf);
     const controller = new AbortController();
     const patient = bucket.close();
     const closed = bucket.close({ signal: controller.signal });
@@ -310,7 +310,7 @@ describe('close', () => {
     await Promise.all([patient, closed]);
     for (const waiter of waiters) expect(await waiter).toMatchObject({ code: 'SHUTTING_DOWN' });
     const { bucket: other } = empty();
-    const waiter = refusalOf(other.acquire());
+    const waiter = rejectionOf(other.acquire());
     await other.close({ signal: AbortSignal.abort() });
     expect(await waiter).toMatchObject({ code: 'SHUTTING_DOWN' });
     expect(clock.pendingTimers).toBe(0);

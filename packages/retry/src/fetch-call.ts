@@ -1,10 +1,11 @@
-import { type AdmissionOptions, NO_ADMISSION_OPTIONS, RejectedError, refusalFor } from '@bp/core';
+import { type CallContext, RejectedError } from '@bp/core';
+import { EMPTY_CONTEXT, rejectionFor } from '@bp/core/kit';
 import type { ResolvedRetryingFetchOptions } from './fetch-options.ts';
 import { LinkedContext } from './linked-context.ts';
 import { describe, type Outgoing } from './outgoing.ts';
 import type { Retrier } from './retrier.ts';
 import { parseRetryAfter } from './retry-after.ts';
-import { type Settled, type Verdict, verdictOnError } from './verdict.ts';
+import { type RetryDecision, type Settled, verdictOnError } from './verdict.ts';
 
 /** Milliseconds that remain, as a decimal integer of at most 10 digits. */
 const TIMEOUT_HEADER = 'x-request-timeout-ms';
@@ -39,7 +40,7 @@ export class FetchCall {
   readonly #input: string | URL | Request;
   readonly #init: RequestInit;
   readonly #outgoing: Outgoing;
-  readonly #ctx: AdmissionOptions;
+  readonly #ctx: CallContext;
   /** What ties this call, and its present try, to the contexts of the caller. */
   #callLink: LinkedContext | undefined;
   #tryLink: LinkedContext | undefined;
@@ -49,7 +50,7 @@ export class FetchCall {
     options: ResolvedRetryingFetchOptions,
     input: string | URL | Request,
     init: RequestInit,
-    ctx: AdmissionOptions,
+    ctx: CallContext,
   ) {
     this.#options = options;
     this.#input = input;
@@ -60,7 +61,7 @@ export class FetchCall {
 
   async run(retrier: Retrier): Promise<Response> {
     const { repeatable, signal } = this.#outgoing;
-    const classify = repeatable ? this.#verdict : (): Verdict => 'final';
+    const classify = repeatable ? this.#verdict : (): RetryDecision => 'final';
     try {
       const response = await retrier.run((attempt) => this.#try(attempt), this.#ctx, {
         classify,
@@ -77,19 +78,19 @@ export class FetchCall {
   }
 
   /** One context from that of the call and the signal of the request. */
-  #join(ctx: AdmissionOptions, signal: AbortSignal | undefined): AdmissionOptions {
+  #join(ctx: CallContext, signal: AbortSignal | undefined): CallContext {
     if (signal === undefined) return ctx;
-    if (ctx === NO_ADMISSION_OPTIONS) return { signal };
+    if (ctx === EMPTY_CONTEXT) return { signal };
     this.#callLink = this.#link([ctx, { signal }], ctx.deadline ?? Number.POSITIVE_INFINITY);
     return this.#callLink;
   }
 
-  #link(outers: readonly AdmissionOptions[], deadline: number): LinkedContext {
+  #link(outers: readonly CallContext[], deadline: number): LinkedContext {
     const { clock, name } = this.#options;
     return new LinkedContext(outers, { deadline, clock, name });
   }
 
-  readonly #verdict = (settled: Settled): Verdict => {
+  readonly #verdict = (settled: Settled): RetryDecision => {
     if ('error' in settled) return verdictOnError(settled.error);
     const { status, headers } = settled.result as Response;
     const { retryStatuses, wallNow } = this.#options;
@@ -125,8 +126,8 @@ export class FetchCall {
   }
 
   /** One try, within its time. */
-  async #send(ctx: AdmissionOptions, attempt: number): Promise<Response> {
-    const { fetch, tryTimeoutMs, marginMs, clock } = this.#options;
+  async #send(ctx: CallContext, attempt: number): Promise<Response> {
+    const { fetch, attemptTimeoutMs, marginMs, clock } = this.#options;
     const headers = new Headers(this.#outgoing.headers);
     headers.set(ATTEMPT_HEADER, String(attempt));
     if (ctx.priority !== undefined) {
@@ -135,7 +136,7 @@ export class FetchCall {
       if (priority !== 0) headers.set(PRIORITY_HEADER, String(priority));
     }
     const now = clock.now();
-    const deadline = Math.min(ctx.deadline ?? Number.POSITIVE_INFINITY, now + tryTimeoutMs);
+    const deadline = Math.min(ctx.deadline ?? Number.POSITIVE_INFINITY, now + attemptTimeoutMs);
     if (deadline !== Number.POSITIVE_INFINITY) {
       const remainingMs = Math.max(0, Math.floor(deadline - now - marginMs));
       headers.set(TIMEOUT_HEADER, String(Math.min(remainingMs, MOST_MS)));
@@ -162,7 +163,7 @@ export class FetchCall {
     } catch (error) {
       // A breaker must see a caller that left, whatever the reason looks like.
       if (!signal?.aborted) throw error;
-      const { code, cause } = refusalFor(signal.reason, name);
+      const { code, cause } = rejectionFor(signal.reason, name);
       throw new RejectedError(code, name, { workBegan: true, cause });
     }
   }

@@ -1,4 +1,5 @@
-import { checkFunction, checkNonNegative, checkOptions, checkPositive, type Policy } from '@bp/core';
+import type { Policy } from '@bp/core';
+import { checkFunction, checkNonNegative, checkOptions, checkPositive } from '@bp/core/kit';
 import { type ResolvedRetryingOptions, type RetryingOptions, resolveRetrying } from './options.ts';
 import { wallNow } from './retry-after.ts';
 
@@ -19,7 +20,7 @@ export interface RetryingFetchOptions extends RetryingOptions {
   /** Milliseconds of the remaining time that the server is not told, for the way there and back (>= 0). Default: 10. */
   readonly marginMs?: number | undefined;
   /** Milliseconds until the deadline below which no try begins (> `marginMs`). Default: `marginMs` + 10. */
-  readonly minTryMs?: number | undefined;
+  readonly minAttemptMs?: number | undefined;
   /** Milliseconds since 1970, for `Retry-After` with a date and for nothing else. Default: `Date.now`. */
   readonly wallNow?: (() => number) | undefined;
 }
@@ -46,12 +47,12 @@ function checkStatuses(value: unknown): ReadonlySet<number> {
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveFetchOptions(options: RetryingFetchOptions): ResolvedRetryingFetchOptions {
   const marginMs = checkNonNegative('marginMs', checkOptions(options).marginMs ?? 10);
-  const minTryMs = checkPositive('minTryMs', options.minTryMs ?? marginMs + 10);
-  if (minTryMs <= marginMs) {
-    throw new RangeError(`minTryMs must be above marginMs = ${marginMs}, got ${minTryMs}`);
+  const minAttemptMs = checkPositive('minAttemptMs', options.minAttemptMs ?? marginMs + 10);
+  if (minAttemptMs <= marginMs) {
+    throw new RangeError(`minAttemptMs must be above marginMs = ${marginMs}, got ${minAttemptMs}`);
   }
   return {
-    ...resolveRetrying(options, minTryMs, 'retrying-fetch'),
+    ...resolveRetrying(options, minAttemptMs, 'retrying-fetch'),
     fetch: checkFunction('fetch', options.fetch ?? ((input, init) => globalThis.fetch(input, init))),
     retryStatuses: checkStatuses(options.retryStatuses ?? [408, 425, 429, 500, 502, 503, 504]),
     breakerFor: checkFunction('breakerFor', options.breakerFor ?? (() => undefined)),

@@ -5,4 +5,4 @@ export { Retry, retry } from './retry.ts';
 export { parseRetryAfter } from './retry-after.ts';
 export { RetryBudget, type RetryBudgetOptions, type RetryBudgetStats } from './retry-budget.ts';
 export { createRetryingFetch, type RetryingFetch } from './retrying-fetch.ts';
-export type { Settled, Verdict } from './verdict.ts';
+export type { RetryDecision, Settled } from './verdict.ts';

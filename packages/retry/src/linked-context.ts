@@ -1,11 +1,5 @@
-import {
-  type AdmissionOptions,
-  atDeadline,
-  type Clock,
-  RejectedError,
-  type Timer,
-  watchAdmission,
-} from '@bp/core';
+import { type CallContext, type Clock, RejectedError, type Timer } from '@bp/core';
+import { atDeadline, watchContext } from '@bp/core/kit';
 
 /** What a `LinkedContext` needs beside the contexts it depends on. */
 export interface LinkOptions {
@@ -22,7 +16,7 @@ const whenCollected = /* @__PURE__ */ new FinalizationRegistry<() => void>((run)
  * A context that is over as soon as one of several others is, or its own deadline passes. `AbortSignal.any` would do for
  * the signal, but leaves something on every long-lived signal it was ever given.
  */
-export class LinkedContext implements AdmissionOptions {
+export class LinkedContext implements CallContext {
   /** Absolute milliseconds on the clock; undefined if there is no such time. */
   readonly deadline: number | undefined;
   readonly priority: number | undefined;
@@ -31,11 +25,11 @@ export class LinkedContext implements AdmissionOptions {
   readonly #controller = new AbortController();
   readonly #timer: Timer | undefined;
   #links: ((() => void) | undefined)[];
-  #refusal: RejectedError | undefined;
-  #onOver: ((refusal: RejectedError) => void) | undefined;
+  #rejection: RejectedError | undefined;
+  #onOver: ((rejection: RejectedError) => void) | undefined;
 
   /** @param outers - what it depends on; priority and cost are those of the first. */
-  constructor(outers: readonly AdmissionOptions[], { deadline, clock, name }: LinkOptions) {
+  constructor(outers: readonly CallContext[], { deadline, clock, name }: LinkOptions) {
     this.#name = name;
     this.deadline = deadline === Number.POSITIVE_INFINITY ? undefined : deadline;
     this.priority = outers[0]?.priority;
@@ -47,12 +41,12 @@ export class LinkedContext implements AdmissionOptions {
     this.#links = [];
     this.#links = outers.map((outer) =>
       // Without its deadline, which has its timer; and its signal is not read where reading it costs something.
-      watchAdmission(outer.onDone === undefined ? { signal: outer.signal } : outer, clock, name, (refusal) =>
-        this.#over(refusal),
+      watchContext(outer.onDone === undefined ? { signal: outer.signal } : outer, clock, name, (rejection) =>
+        this.#over(rejection),
       ),
     );
     // One of the others may have been over already: it has told, but its link did not exist yet.
-    if (this.#refusal !== undefined) this.end();
+    if (this.#rejection !== undefined) this.end();
   }
 
   /** Aborted, with the reason of the other one if it has one, when this context is over before it has ended. */
@@ -61,18 +55,18 @@ export class LinkedContext implements AdmissionOptions {
   }
 
   /**
-   * What `fn` comes to, or a refusal as soon as the context is over: the work may take longer to heed its signal, and
+   * What `fn` comes to, or a rejection as soon as the context is over: the work may take longer to heed its signal, and
    * what it returns then is given to `discard`.
    */
   run<T>(fn: () => T | PromiseLike<T>, discard?: (late: T) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#refusal !== undefined) {
-        reject(this.#refusal);
+      if (this.#rejection !== undefined) {
+        reject(this.#rejection);
         return;
       }
       this.#onOver = reject;
       (async () => fn())().then((result) => {
-        if (this.#refusal === undefined) resolve(result);
+        if (this.#rejection === undefined) resolve(result);
         else discard?.(result);
       }, reject);
     });
@@ -98,10 +92,10 @@ export class LinkedContext implements AdmissionOptions {
   }
 
   #over({ code, cause }: RejectedError): void {
-    if (this.#refusal !== undefined) return;
-    this.#refusal = new RejectedError(code, this.#name, { workBegan: true, cause });
-    this.#onOver?.(this.#refusal);
+    if (this.#rejection !== undefined) return;
+    this.#rejection = new RejectedError(code, this.#name, { workBegan: true, cause });
+    this.#onOver?.(this.#rejection);
     this.end();
-    this.#controller.abort(cause ?? this.#refusal);
+    this.#controller.abort(cause ?? this.#rejection);
   }
 }

@@ -1,5 +1,5 @@
+import { type Clock, systemClock } from '@bp/core';
 import {
-  type Clock,
   checkClock,
   checkFunction,
   checkInteger,
@@ -8,10 +8,9 @@ import {
   checkOptions,
   checkPositive,
   neverThrowing,
-  systemClock,
-} from '@bp/core';
+} from '@bp/core/kit';
 import { RetryBudget } from './retry-budget.ts';
-import { defaultVerdict, type Settled, type Verdict } from './verdict.ts';
+import { defaultVerdict, type RetryDecision, type Settled } from './verdict.ts';
 
 /** What everything that retries can be told. */
 export interface RetryingOptions {
@@ -26,13 +25,13 @@ export interface RetryingOptions {
    * answer is returned at once. Default: 30 000.
    */
   readonly maxRetryAfterMs?: number | undefined;
-  /** Milliseconds that one try may take (>= `minTryMs`). Default: as many as the deadline leaves. */
-  readonly tryTimeoutMs?: number | undefined;
+  /** Milliseconds that one try may take (>= `minAttemptMs`). Default: as many as the deadline leaves. */
+  readonly attemptTimeoutMs?: number | undefined;
   /** Calls that may wait for their next try at once (>= 0); beyond, calls are not retried. Default: 1000. */
   readonly maxWaiting?: number | undefined;
   /** Bounds how much all who share it retry. Default: one of its own with that class's defaults. */
   readonly budget?: RetryBudget | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: the kebab-case name of what is made. */
+  /** What it is called in rejections (1 to 100 characters). Default: the kebab-case name of what is made. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
@@ -43,13 +42,13 @@ export interface RetryingOptions {
 /** Options of `Retry`. */
 export interface RetryOptions extends RetryingOptions {
   /** Milliseconds below which a try is not worth starting: no try begins with less until the deadline (> 0). Default: 1. */
-  readonly minTryMs?: number | undefined;
+  readonly minAttemptMs?: number | undefined;
   /**
    * What follows from a try; undefined leaves it to the default: results are final, errors are retried, no earlier than
-   * their `retryAfterMs` if they have one, except cancellations and refusals that time does not heal. If it throws the
+   * their `retryAfterMs` if they have one, except cancellations and rejections that time does not heal. If it throws the
    * default holds too, and what it threw surfaces as an uncaught exception.
    */
-  readonly classify?: ((settled: Settled, attempt: number) => Verdict | undefined) | undefined;
+  readonly classify?: ((settled: Settled, attempt: number) => RetryDecision | undefined) | undefined;
 }
 
 /** What everything that retries holds: nothing is undefined. */
@@ -59,8 +58,8 @@ export interface ResolvedRetryingOptions {
   readonly maxBackoffMs: number;
   readonly maxRetryAfterMs: number;
   /** Infinity if a try may take as long as it likes. */
-  readonly tryTimeoutMs: number;
-  readonly minTryMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly minAttemptMs: number;
   readonly maxWaiting: number;
   readonly budget: RetryBudget;
   readonly name: string;
@@ -70,7 +69,7 @@ export interface ResolvedRetryingOptions {
 
 /** The same for `Retry`. */
 export interface ResolvedRetryOptions extends ResolvedRetryingOptions {
-  readonly classify: (settled: Settled, attempt: number) => Verdict;
+  readonly classify: (settled: Settled, attempt: number) => RetryDecision;
 }
 
 /** The most that an attempt header says in three digits. */
@@ -87,7 +86,7 @@ function checkBudget(value: RetryBudget): RetryBudget {
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveRetrying(
   options: RetryingOptions,
-  minTryMs: number,
+  minAttemptMs: number,
   name: string,
 ): ResolvedRetryingOptions {
   const maxAttempts = checkInteger('maxAttempts', options.maxAttempts ?? 3);
@@ -99,9 +98,11 @@ export function resolveRetrying(
   if (maxBackoffMs < backoffMs) {
     throw new RangeError(`maxBackoffMs must be at least backoffMs = ${backoffMs}, got ${maxBackoffMs}`);
   }
-  const { tryTimeoutMs } = options;
-  if (tryTimeoutMs !== undefined && checkPositive('tryTimeoutMs', tryTimeoutMs) < minTryMs) {
-    throw new RangeError(`tryTimeoutMs must be at least minTryMs = ${minTryMs}, got ${tryTimeoutMs}`);
+  const { attemptTimeoutMs } = options;
+  if (attemptTimeoutMs !== undefined && checkPositive('attemptTimeoutMs', attemptTimeoutMs) < minAttemptMs) {
+    throw new RangeError(
+      `attemptTimeoutMs must be at least minAttemptMs = ${minAttemptMs}, got ${attemptTimeoutMs}`,
+    );
   }
   const clock = checkClock('clock', options.clock ?? systemClock);
   return {
@@ -109,8 +110,8 @@ export function resolveRetrying(
     backoffMs,
     maxBackoffMs,
     maxRetryAfterMs: checkNonNegative('maxRetryAfterMs', options.maxRetryAfterMs ?? 30_000),
-    tryTimeoutMs: tryTimeoutMs ?? Number.POSITIVE_INFINITY,
-    minTryMs,
+    attemptTimeoutMs: attemptTimeoutMs ?? Number.POSITIVE_INFINITY,
+    minAttemptMs,
     maxWaiting: checkInteger('maxWaiting', options.maxWaiting ?? 1000, 0),
     budget: checkBudget(options.budget ?? new RetryBudget({ clock })),
     name: checkName('name', options.name ?? name),
@@ -124,7 +125,7 @@ export function resolveOptions(options: RetryOptions): ResolvedRetryOptions {
   const { classify = defaultVerdict } = checkOptions(options);
   const verdict = neverThrowing(checkFunction('classify', classify), () => undefined);
   return {
-    ...resolveRetrying(options, checkPositive('minTryMs', options.minTryMs ?? 1), 'retry'),
+    ...resolveRetrying(options, checkPositive('minAttemptMs', options.minAttemptMs ?? 1), 'retry'),
     classify: (settled, attempt) => verdict(settled, attempt) ?? defaultVerdict(settled),
   };
 }

@@ -1,16 +1,9 @@
-import {
-  type AdmissionOptions,
-  Listeners,
-  NO_ADMISSION_OPTIONS,
-  RejectedError,
-  refusalAtEntry,
-  type Unsubscribe,
-  watchAdmission,
-} from '@bp/core';
+import { type CallContext, RejectedError, type Unsubscribe } from '@bp/core';
+import { EMPTY_CONTEXT, Listeners, rejectionAtEntry, watchContext } from '@bp/core/kit';
 import { waitAfter } from './backoff.ts';
 import type { ResolvedRetryingOptions } from './options.ts';
 import { Pauses } from './pauses.ts';
-import type { Settled, Verdict } from './verdict.ts';
+import type { RetryDecision, Settled } from './verdict.ts';
 
 /** A snapshot of what retries: gauges and counters that only grow. */
 export interface RetryStats {
@@ -22,8 +15,8 @@ export interface RetryStats {
   readonly calls: number;
   /** Tries ever made: `calls` and all retries. */
   readonly tries: number;
-  /** Calls refused at entry: over, too late, or closing. */
-  readonly refused: number;
+  /** Calls rejected at entry: over, too late, or closing. */
+  readonly rejected: number;
   /** Calls whose last try would have been followed by another, but there had been `maxAttempts`. */
   readonly outOfAttempts: number;
   /** The same, but the deadline would not have held another try. */
@@ -52,7 +45,7 @@ export interface RetryEvent {
 
 /** What a call decides for itself. */
 export interface Rules<T> {
-  readonly classify: (settled: Settled, attempt: number) => Verdict;
+  readonly classify: (settled: Settled, attempt: number) => RetryDecision;
   /** Told of a result that is followed by another try. */
   readonly discard?: ((result: T) => void) | undefined;
 }
@@ -92,7 +85,7 @@ export class Retrier {
   #active = 0;
   #calls = 0;
   #tries = 0;
-  #refused = 0;
+  #rejected = 0;
   #abandoned = 0;
 
   constructor(options: ResolvedRetryingOptions) {
@@ -102,14 +95,14 @@ export class Retrier {
 
   async run<T>(
     fn: (attempt: number) => T | PromiseLike<T>,
-    ctx: AdmissionOptions,
+    ctx: CallContext,
     { classify, discard }: Rules<T>,
   ): Promise<T> {
     const { budget } = this.#options;
-    const refusal = this.#refusalAtDoor(ctx);
-    if (refusal !== undefined) {
-      this.#refused++;
-      throw refusal;
+    const rejection = this.#rejectionAtDoor(ctx);
+    if (rejection !== undefined) {
+      this.#rejected++;
+      throw rejection;
     }
     this.#calls++;
     this.#active++;
@@ -125,7 +118,7 @@ export class Retrier {
         }
         this.#retries.emit(eventOf(settled, attempt, waitMs));
         if ('result' in settled) discard?.(settled.result);
-        const end = (await this.#pauses.pause(waitMs, ctx)) ?? this.#refusalAtDoor(ctx);
+        const end = (await this.#pauses.pause(waitMs, ctx)) ?? this.#rejectionAtDoor(ctx);
         if (end !== undefined) {
           this.#abandoned++;
           budget.refund();
@@ -149,17 +142,17 @@ export class Retrier {
       waiting: this.#pauses.size,
       calls: this.#calls,
       tries: this.#tries,
-      refused: this.#refused,
+      rejected: this.#rejected,
       ...this.#stopped,
       abandoned: this.#abandoned,
     };
   }
 
-  async close(ctx: AdmissionOptions): Promise<void> {
+  async close(ctx: CallContext): Promise<void> {
     const { clock, name } = this.#options;
     this.#closing = true;
     this.#pauses.endAll('SHUTTING_DOWN');
-    if (this.#active === 0 || refusalAtEntry(ctx, clock, name) !== undefined) return;
+    if (this.#active === 0 || rejectionAtEntry(ctx, clock, name) !== undefined) return;
     await new Promise<void>((resolve) => {
       let unwatch: (() => void) | undefined;
       const done = (): void => {
@@ -168,15 +161,15 @@ export class Retrier {
         resolve();
       };
       this.#idle.add(done);
-      unwatch = watchAdmission(ctx, clock, name, done);
+      unwatch = watchContext(ctx, clock, name, done);
     });
   }
 
   /** Why no try may begin, if so: asked before the first one, and again after every wait. */
-  #refusalAtDoor(ctx: AdmissionOptions): RejectedError | undefined {
+  #rejectionAtDoor(ctx: CallContext): RejectedError | undefined {
     const { clock, name } = this.#options;
-    if (ctx !== NO_ADMISSION_OPTIONS) {
-      const over = refusalAtEntry(ctx, clock, name);
+    if (ctx !== EMPTY_CONTEXT) {
+      const over = rejectionAtEntry(ctx, clock, name);
       if (over !== undefined) return over;
       if (!this.#fits(0, ctx)) return new RejectedError('DEADLINE_EXCEEDED', name);
     }
@@ -184,28 +177,28 @@ export class Retrier {
   }
 
   /** Whether a try that begins in `waitMs` has time enough. */
-  #fits(waitMs: number, { deadline }: AdmissionOptions): boolean {
-    const { clock, minTryMs } = this.#options;
-    return deadline === undefined || deadline - (clock.now() + waitMs) >= minTryMs;
+  #fits(waitMs: number, { deadline }: CallContext): boolean {
+    const { clock, minAttemptMs } = this.#options;
+    return deadline === undefined || deadline - (clock.now() + waitMs) >= minAttemptMs;
   }
 
   /** Milliseconds until the next try, which is then paid for; undefined if this was the last one. */
   #waitMs(
     settled: Settled,
     attempt: number,
-    ctx: AdmissionOptions,
+    ctx: CallContext,
     classify: Rules<never>['classify'],
   ): number | undefined {
     const { maxAttempts, maxRetryAfterMs, maxWaiting, budget, clock, name } = this.#options;
     const verdict = classify(settled, attempt);
     if (verdict === 'final') return undefined;
-    const pushBackMs = verdict === 'retry' ? 0 : verdict.retryAfterMs;
-    const waitMs = waitAfter(attempt, pushBackMs, this.#options);
+    const serverDelayMs = verdict === 'retry' ? 0 : verdict.retryAfterMs;
+    const waitMs = waitAfter(attempt, serverDelayMs, this.#options);
     // Only now: the code of the caller has run, and may have ended the call.
-    const over = refusalAtEntry(ctx, clock, name);
+    const over = rejectionAtEntry(ctx, clock, name);
     if (over !== undefined) return over.code === 'DEADLINE_EXCEEDED' ? this.#stop('outOfTime') : undefined;
     if (this.#closing) return undefined;
-    if (!(pushBackMs >= 0 && pushBackMs <= maxRetryAfterMs)) return this.#stop('pushedBack');
+    if (!(serverDelayMs >= 0 && serverDelayMs <= maxRetryAfterMs)) return this.#stop('pushedBack');
     if (attempt >= maxAttempts) return this.#stop('outOfAttempts');
     if (!this.#fits(waitMs, ctx)) return this.#stop('outOfTime');
     if (this.#pauses.size >= maxWaiting) return this.#stop('outOfRoom');

@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  checkBetween,
-  checkClock,
-  checkNonNegative,
-  checkOptions,
-  checkPositive,
-  systemClock,
-} from '@bp/core';
+import { type Clock, systemClock } from '@bp/core';
+import { checkBetween, checkClock, checkNonNegative, checkOptions, checkPositive } from '@bp/core/kit';
 
 /** Options of `RetryBudget`. */
 export interface RetryBudgetOptions {
@@ -33,7 +26,7 @@ export interface RetryBudgetStats {
   /** Those of them that were given back, because they were not made. */
   readonly refunded: number;
   /** Retries that could not be paid for. */
-  readonly refused: number;
+  readonly rejected: number;
 }
 
 /** Sums of shares such as ten times 0.1 miss whole numbers by less than this. */
@@ -58,7 +51,7 @@ export class RetryBudget {
   #requests = 0;
   #retries = 0;
   #refunded = 0;
-  #refused = 0;
+  #rejected = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: RetryBudgetOptions = {}) {
@@ -88,7 +81,7 @@ export class RetryBudget {
   tryAcquire(): boolean {
     this.#fill();
     if (this.#saved < 1 - ROUNDING) {
-      this.#refused++;
+      this.#rejected++;
       return false;
     }
     this.#saved -= 1;
@@ -110,7 +103,7 @@ export class RetryBudget {
       requests: this.#requests,
       retries: this.#retries,
       refunded: this.#refunded,
-      refused: this.#refused,
+      rejected: this.#rejected,
     };
   }
 

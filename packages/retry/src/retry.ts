@@ -1,29 +1,22 @@
-import {
-  type AdmissionOptions,
-  type Clock,
-  checkOptions,
-  NO_ADMISSION_OPTIONS,
-  type Policy,
-  systemClock,
-  type Unsubscribe,
-} from '@bp/core';
+import { type CallContext, type Clock, type Policy, systemClock, type Unsubscribe } from '@bp/core';
+import { checkOptions, EMPTY_CONTEXT } from '@bp/core/kit';
 import { LinkedContext } from './linked-context.ts';
 import { type ResolvedRetryOptions, type RetryOptions, resolveOptions } from './options.ts';
 import { Retrier, type RetryEvent, type RetryStats } from './retrier.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 /** A context that makes others of its own kind, such as a `RequestContext`: a function may count on its kind. */
-interface Parent extends AdmissionOptions {
-  child(options: { readonly timeoutMs: number }): AdmissionOptions & { end(): void };
+interface Parent extends CallContext {
+  child(options: { readonly timeoutMs: number }): CallContext & { end(): void };
 }
 
-function isParent(ctx: AdmissionOptions): ctx is Parent {
+function isParent(ctx: CallContext): ctx is Parent {
   return typeof (ctx as Partial<Parent>).child === 'function';
 }
 
 /**
  * Calls a function again when it fails, as long as that can help and cannot hurt: after a wait drawn at random, never
- * earlier than whoever refused has said, only while the deadline holds another try and the budget pays for it. What is
+ * earlier than whoever rejected has said, only while the deadline holds another try and the budget pays for it. What is
  * tried must be safe to repeat.
  */
 export class Retry implements Policy, AsyncDisposable {
@@ -36,14 +29,11 @@ export class Retry implements Policy, AsyncDisposable {
     this.#retrier = new Retrier(this.#options);
   }
 
-  execute<T>(fn: (ctx: AdmissionOptions, attempt: number) => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends AdmissionOptions>(
-    fn: (ctx: C, attempt: number) => T | PromiseLike<T>,
-    ctx: C,
-  ): Promise<T>;
+  execute<T>(fn: (ctx: CallContext, attempt: number) => T | PromiseLike<T>): Promise<T>;
+  execute<T, C extends CallContext>(fn: (ctx: C, attempt: number) => T | PromiseLike<T>, ctx: C): Promise<T>;
   /**
    * Calls `fn` with the context and the number of the try, from 1, until it has an answer that is final or no other try
-   * is made; that answer, result or error, is the result. With `tryTimeoutMs` each try has a context of its own: a
+   * is made; that answer, result or error, is the result. With `attemptTimeoutMs` each try has a context of its own: a
    * child of `ctx` if it can have children, else a plain one.
    *
    * Rejects with a `RejectedError` of code `DEADLINE_EXCEEDED` (the deadline does not even hold one try), `CANCELLED` (at
@@ -51,12 +41,12 @@ export class Retry implements Policy, AsyncDisposable {
    */
   execute<T>(
     fn: (ctx: never, attempt: number) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+    ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
-    const { tryTimeoutMs, classify } = this.#options;
+    const { attemptTimeoutMs, classify } = this.#options;
     const attempt =
-      tryTimeoutMs === Number.POSITIVE_INFINITY
-        ? (number: number) => fn(ctx as never, number)
+      attemptTimeoutMs === Number.POSITIVE_INFINITY
+        ? (number: number) => fn(ctx, number)
         : (number: number) => this.#bounded(fn, ctx, number);
     return this.#retrier.run(attempt, ctx, { classify });
   }
@@ -72,10 +62,10 @@ export class Retry implements Policy, AsyncDisposable {
   }
 
   /**
-   * Begins no try any more: new calls are refused with `SHUTTING_DOWN`, those that wait are answered at once with their
+   * Begins no try any more: new calls are rejected with `SHUTTING_DOWN`, those that wait are answered at once with their
    * last error. Resolves when those that run have ended, or when `ctx` ends; they are not interrupted. Idempotent.
    */
-  close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  close(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     return this.#retrier.close(ctx);
   }
 
@@ -86,13 +76,13 @@ export class Retry implements Policy, AsyncDisposable {
 
   async #bounded<T>(
     fn: (ctx: never, attempt: number) => T | PromiseLike<T>,
-    ctx: AdmissionOptions,
+    ctx: CallContext,
     attempt: number,
   ): Promise<T> {
-    const { tryTimeoutMs, clock, name } = this.#options;
-    const deadline = Math.min(ctx.deadline ?? Number.POSITIVE_INFINITY, clock.now() + tryTimeoutMs);
+    const { attemptTimeoutMs, clock, name } = this.#options;
+    const deadline = Math.min(ctx.deadline ?? Number.POSITIVE_INFINITY, clock.now() + attemptTimeoutMs);
     const linked = new LinkedContext([ctx], { deadline, clock, name });
-    const child = isParent(ctx) ? ctx.child({ timeoutMs: tryTimeoutMs }) : undefined;
+    const child = isParent(ctx) ? ctx.child({ timeoutMs: attemptTimeoutMs }) : undefined;
     try {
       return await linked.run(() => fn((child ?? linked) as never, attempt));
     } finally {
@@ -120,9 +110,9 @@ function budgetOf(clock: Clock): RetryBudget {
  * @throws TypeError or RangeError (as a rejection) naming the first option that is wrong.
  */
 export async function retry<T>(
-  fn: (ctx: AdmissionOptions, attempt: number) => T | PromiseLike<T>,
+  fn: (ctx: CallContext, attempt: number) => T | PromiseLike<T>,
   options: RetryOptions = {},
-  ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+  ctx: CallContext = EMPTY_CONTEXT,
 ): Promise<T> {
   const budget = checkOptions(options).budget ?? budgetOf(options.clock ?? systemClock);
   return await new Retry({ ...options, budget }).execute(fn, ctx);

@@ -1,4 +1,5 @@
-import { type AdmissionOptions, NO_ADMISSION_OPTIONS, type Unsubscribe } from '@bp/core';
+import type { CallContext, Unsubscribe } from '@bp/core';
+import { EMPTY_CONTEXT } from '@bp/core/kit';
 import { FetchCall } from './fetch-call.ts';
 import { type RetryingFetchOptions, resolveFetchOptions } from './fetch-options.ts';
 import { Retrier, type RetryEvent, type RetryStats } from './retrier.ts';
@@ -8,15 +9,15 @@ export interface RetryingFetch extends AsyncDisposable {
   /**
    * What `fetch` does, and more. Rejects as `fetch` does, with the reason if the caller's signal is aborted, or with a
    * `RejectedError`: `DEADLINE_EXCEEDED` (also while a try runs), `CANCELLED` if `ctx` was cancelled, `SHUTTING_DOWN`, or
-   * what a breaker refuses with.
+   * what a breaker rejects with.
    */
-  (input: string | URL | Request, init?: RequestInit, ctx?: AdmissionOptions): Promise<Response>;
+  (input: string | URL | Request, init?: RequestInit, ctx?: CallContext): Promise<Response>;
   /** As `Retry.onRetry`: for each try that will be followed by another, with its error or status. */
   onRetry(listener: (event: RetryEvent) => void): Unsubscribe;
   /** A snapshot; reading it costs nobody else anything. */
   stats(): RetryStats;
   /** As `Retry.close`: begins no try any more, and waits for those that run. */
-  close(ctx?: AdmissionOptions): Promise<void>;
+  close(ctx?: CallContext): Promise<void>;
 }
 
 /**
@@ -34,13 +35,10 @@ export interface RetryingFetch extends AsyncDisposable {
 export function createRetryingFetch(options: RetryingFetchOptions = {}): RetryingFetch {
   const resolved = resolveFetchOptions(options);
   const retrier = new Retrier(resolved);
-  const close = (ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> => retrier.close(ctx);
+  const close = (ctx: CallContext = EMPTY_CONTEXT): Promise<void> => retrier.close(ctx);
   return Object.assign(
-    async (
-      input: string | URL | Request,
-      init: RequestInit = {},
-      ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
-    ) => new FetchCall(resolved, input, init, ctx).run(retrier),
+    async (input: string | URL | Request, init: RequestInit = {}, ctx: CallContext = EMPTY_CONTEXT) =>
+      new FetchCall(resolved, input, init, ctx).run(retrier),
     {
       onRetry: (listener: (event: RetryEvent) => void) => retrier.onRetry(listener),
       stats: () => retrier.stats(),

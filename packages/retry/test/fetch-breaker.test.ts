@@ -1,14 +1,14 @@
-import { type AdmissionOptions, type Policy, RejectedError } from '@bp/core';
+import { type CallContext, type Policy, RejectedError } from '@bp/core';
 import { describe, expect, it } from 'vitest';
 import { answer, scripted } from './scripted-fetch.ts';
 
-/** A policy that notes what comes of each call, as a breaker does; refuses while `refusal` is set. */
+/** A policy that notes what comes of each call, as a breaker does; rejects while `rejection` is set. */
 class Recorder implements Policy {
   readonly outcomes: unknown[] = [];
-  refusal: RejectedError | undefined;
+  rejection: RejectedError | undefined;
 
-  async execute<T>(fn: (ctx: never) => T | PromiseLike<T>, ctx: AdmissionOptions = {}): Promise<T> {
-    if (this.refusal !== undefined) throw this.refusal;
+  async execute<T>(fn: (ctx: never) => T | PromiseLike<T>, ctx: CallContext = {}): Promise<T> {
+    if (this.rejection !== undefined) throw this.rejection;
     try {
       const result = await fn(ctx as never);
       this.outcomes.push('success');
@@ -53,22 +53,22 @@ describe('breakerFor', () => {
     const [plain, told, ...rest] = breaker.outcomes;
     expect(plain).toMatchObject({ message: 'HTTP status 500', retryAfterMs: undefined });
     expect(told).toMatchObject({ message: 'HTTP status 503', retryAfterMs: 2000 });
-    expect(rest, 'a refusal and a mistake of ours are no failures').toEqual(['success', 'success']);
+    expect(rest, 'a rejection and a mistake of ours are no failures').toEqual(['success', 'success']);
   });
 
-  it('refuses in its own words, and is asked again no earlier than it says', async () => {
+  it('rejects in its own words, and is asked again no earlier than it says', async () => {
     const breaker = new Recorder();
-    breaker.refusal = new RejectedError('CIRCUIT_OPEN', 'breaker', { retryAfterMs: 1000 });
+    breaker.rejection = new RejectedError('CIRCUIT_OPEN', 'breaker', { retryAfterMs: 1000 });
     const { clock, fetch, seen } = scripted([], { breakerFor: () => breaker });
     const response = fetch('https://a.example/');
     await clock.advance(1099);
-    breaker.refusal = undefined;
+    breaker.rejection = undefined;
     expect(seen).toHaveLength(0);
     await clock.advance(1);
     expect((await response).status).toBe(200);
 
-    breaker.refusal = new RejectedError('CIRCUIT_OPEN', 'breaker', { retryAfterMs: 60_000 });
-    await expect(fetch('https://a.example/')).rejects.toBe(breaker.refusal);
+    breaker.rejection = new RejectedError('CIRCUIT_OPEN', 'breaker', { retryAfterMs: 60_000 });
+    await expect(fetch('https://a.example/')).rejects.toBe(breaker.rejection);
     expect(clock.pendingTimers).toBe(0);
   });
 

@@ -85,7 +85,7 @@ describe('cancellation of a fetch', () => {
   });
 
   it('still reaches the body of the answer', async () => {
-    const { fetch, seen } = scripted([answer(200), answer(200)], { tryTimeoutMs: 1000 });
+    const { fetch, seen } = scripted([answer(200), answer(200)], { attemptTimeoutMs: 1000 });
     for (const both of [true, false]) {
       const controller = new AbortController();
       const ctx = { signal: new AbortController().signal };
@@ -101,7 +101,7 @@ describe('a signal that outlives many calls', () => {
     const { clock, fetch } = scripted(
       [503, new Error('down'), new Response(null), 503, 'hang', new Error('x')],
       {
-        tryTimeoutMs: 500,
+        attemptTimeoutMs: 500,
       },
     );
     const { signal } = new AbortController();
@@ -117,7 +117,7 @@ describe('a signal that outlives many calls', () => {
 
   it('keeps nothing of a try that failed while the next one is waited for', async () => {
     for (const step of [503, new Error('down')]) {
-      const { clock, fetch } = scripted([step], { tryTimeoutMs: 500 });
+      const { clock, fetch } = scripted([step], { attemptTimeoutMs: 500 });
       const { signal } = new AbortController();
       const response = fetch(URL_A, { signal });
       await clock.advance(50);
@@ -132,7 +132,7 @@ describe('a signal that outlives many calls', () => {
     const { gc } = globalThis as { gc?: () => void };
     if (gc === undefined) throw new Error('needs --expose-gc');
     const { signal } = new AbortController();
-    const { fetch } = scripted([], { tryTimeoutMs: 1000 });
+    const { fetch } = scripted([], { attemptTimeoutMs: 1000 });
     const call = async (): Promise<void> => {
       await (await fetch(URL_A, { signal })).text();
     };

@@ -114,7 +114,7 @@ describe('over the loopback, with the real fetch', () => {
 
   it('lets the caller stop reading an answer', async () => {
     handler = (_, response) => void response.write('the beginning');
-    const { fetch } = setup({ tryTimeoutMs: 1000 });
+    const { fetch } = setup({ attemptTimeoutMs: 1000 });
     const controller = new AbortController();
     const response = await fetch(url, { signal: controller.signal });
     const text = response.text().catch((error) => error);
@@ -127,7 +127,7 @@ describe('over the loopback, with the real fetch', () => {
     const { gc } = globalThis as { gc?: () => void };
     if (gc === undefined) throw new Error('needs --expose-gc');
     handler = (_, response) => void response.end('short');
-    const { fetch } = setup({ tryTimeoutMs: 1000 });
+    const { fetch } = setup({ attemptTimeoutMs: 1000 });
     const { signal } = new AbortController();
     const call = async (): Promise<void> => {
       await (await fetch(url, { signal })).text();

@@ -19,9 +19,12 @@ describe('options that make no sense', () => {
     [{ maxBackoffMs: Number.NaN }, /maxBackoffMs/],
     [{ backoffMs: 100, maxBackoffMs: 99 }, /maxBackoffMs must be at least backoffMs = 100, got 99/],
     [{ maxRetryAfterMs: -1 }, /maxRetryAfterMs/],
-    [{ tryTimeoutMs: 0 }, /tryTimeoutMs/],
-    [{ minTryMs: 50, tryTimeoutMs: 49 }, /tryTimeoutMs must be at least minTryMs = 50, got 49/],
-    [{ minTryMs: 0 }, /minTryMs/],
+    [{ attemptTimeoutMs: 0 }, /attemptTimeoutMs/],
+    [
+      { minAttemptMs: 50, attemptTimeoutMs: 49 },
+      /attemptTimeoutMs must be at least minAttemptMs = 50, got 49/,
+    ],
+    [{ minAttemptMs: 0 }, /minAttemptMs/],
     [{ maxWaiting: -1 }, /maxWaiting/],
     [{ budget: {} as never }, /budget.recordRequest must be a function/],
     [{ budget: 1 as never }, /budget.recordRequest must be a function/],
@@ -47,8 +50,8 @@ describe('options that make no sense', () => {
     [{ retryStatuses: [undefined as never] }, /retryStatuses/],
     [{ breakerFor: {} as never }, /breakerFor/],
     [{ marginMs: -1 }, /marginMs/],
-    [{ marginMs: 20, minTryMs: 20 }, /minTryMs must be above marginMs = 20, got 20/],
-    [{ tryTimeoutMs: 19 }, /tryTimeoutMs must be at least minTryMs = 20, got 19/],
+    [{ marginMs: 20, minAttemptMs: 20 }, /minAttemptMs must be above marginMs = 20, got 20/],
+    [{ attemptTimeoutMs: 19 }, /attemptTimeoutMs must be at least minAttemptMs = 20, got 19/],
     [{ wallNow: 0 as never }, /wallNow/],
   ])('%j', (options, message) => expect(() => createRetryingFetch(options)).toThrow(message));
 
@@ -83,6 +86,6 @@ describe('options that are left out', () => {
   });
 
   it('may be given as undefined', () => {
-    new Retry({ maxAttempts: undefined, tryTimeoutMs: undefined, budget: undefined, clock: undefined });
+    new Retry({ maxAttempts: undefined, attemptTimeoutMs: undefined, budget: undefined, clock: undefined });
   });
 });

@@ -113,7 +113,7 @@ describe('what others got wrong', () => {
   });
 
   it('AbortSignal.any: a signal that outlives its calls does not collect listeners', async () => {
-    const { clock, fetch } = scripted([], { tryTimeoutMs: 1000, fetch: async () => new Response(null) });
+    const { clock, fetch } = scripted([], { attemptTimeoutMs: 1000, fetch: async () => new Response(null) });
     const { signal } = new AbortController();
     for (let i = 0; i < 100; i++) await fetch('https://a.example/', { signal }, { deadline: 10_000 });
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
@@ -168,11 +168,11 @@ describe('what others got wrong', () => {
     expect(outcomes).toEqual(['success']);
   });
 
-  it('every refusal is an object of its own', async () => {
+  it('every rejection is an object of its own', async () => {
     const retrying = new Retry({ clock: new VirtualClock() });
-    const refusals = await Promise.all(
+    const rejections = await Promise.all(
       [1, 2].map(() => retrying.execute(() => 1, { deadline: 0 }).catch((error) => error)),
     );
-    expect(refusals[0]).not.toBe(refusals[1]);
+    expect(rejections[0]).not.toBe(rejections[1]);
   });
 });

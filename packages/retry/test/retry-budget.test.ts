@@ -17,7 +17,7 @@ describe('RetryBudget', () => {
     expect(drain(budget)).toBe(9);
     budget.recordRequest();
     expect(drain(budget), 'ten times a tenth is one').toBe(1);
-    expect(budget.stats()).toEqual({ available: 0, requests: 100, retries: 13, refunded: 0, refused: 3 });
+    expect(budget.stats()).toEqual({ available: 0, requests: 100, retries: 13, refunded: 0, rejected: 3 });
   });
 
   it('fills up to the floor with time, and not beyond', () => {

@@ -103,7 +103,7 @@ describe('under any pattern of failures', () => {
         fc.record({
           backoffMs: fc.integer({ min: 1, max: 1000 }),
           maxBackoffMs: fc.integer({ min: 1000, max: 4000 }),
-          minTryMs: fc.integer({ min: 1, max: 200 }),
+          minAttemptMs: fc.integer({ min: 1, max: 200 }),
           maxRetryAfterMs: fc.integer({ min: 0, max: 5000 }),
         }),
         random,
@@ -114,7 +114,7 @@ describe('under any pattern of failures', () => {
           let tries = 0;
           const work = async (): Promise<void> => {
             const now = clock.now();
-            if (deadline !== undefined) expect(deadline - now).toBeGreaterThanOrEqual(options.minTryMs);
+            if (deadline !== undefined) expect(deadline - now).toBeGreaterThanOrEqual(options.minAttemptMs);
             if (ended !== undefined) {
               const { at, askedMs = 0 } = ended;
               const limitMs = Math.min(options.maxBackoffMs, options.backoffMs * 2 ** (tries - 1));

@@ -1,4 +1,4 @@
-import { type AdmissionOptions, compose, isRejected, type Policy, RejectedError } from '@bp/core';
+import { type CallContext, compose, isRejected, type Policy, RejectedError } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { Retry, RetryBudget, type RetryOptions, retry } from '../src/index.ts';
@@ -20,7 +20,7 @@ function failing(clock: VirtualClock, ...errors: unknown[]): { fn: () => string;
   return { fn, at };
 }
 
-const refusal = (retryAfterMs?: number): RejectedError =>
+const rejection = (retryAfterMs?: number): RejectedError =>
   new RejectedError('RATE_LIMITED', 'limiter', { retryAfterMs });
 
 describe('Retry', () => {
@@ -89,9 +89,9 @@ describe('Retry', () => {
     expectTypeOf(retrying).toExtend<Policy>();
     let calls = 0;
     const inner: Policy = {
-      async execute<T>(fn: (ctx: never) => T | PromiseLike<T>, ctx: AdmissionOptions = {}): Promise<T> {
+      async execute<T>(fn: (ctx: never) => T | PromiseLike<T>, ctx: CallContext = {}): Promise<T> {
         calls++;
-        if (calls < 3) throw refusal(10);
+        if (calls < 3) throw rejection(10);
         return await fn(ctx as never);
       },
     };
@@ -116,10 +116,10 @@ describe('Retry', () => {
   });
 });
 
-describe('what a refusal says', () => {
+describe('what a rejection says', () => {
   it('is waited for, and never less, with the jitter on top', async () => {
     const { clock, retrying } = setup();
-    const { fn, at } = failing(clock, refusal(1000), refusal(0));
+    const { fn, at } = failing(clock, rejection(1000), rejection(0));
     const answer = retrying.execute(fn);
     await clock.advance(5000);
     await answer;
@@ -139,7 +139,7 @@ describe('what a refusal says', () => {
     'never, if it says %d',
     async (retryAfterMs) => {
       const { clock, retrying } = setup();
-      const told = refusal(retryAfterMs);
+      const told = rejection(retryAfterMs);
       const { fn, at } = failing(clock, told);
       await expect(retrying.execute(fn)).rejects.toBe(told);
       expect(at).toHaveLength(1);
@@ -183,7 +183,7 @@ describe('what a refusal says', () => {
     const { clock, retrying } = setup({
       classify: (settled, attempt) => ('error' in settled ? { retryAfterMs: attempt * 1000 } : undefined),
     });
-    const { fn, at } = failing(clock, refusal(-1), refusal(-1));
+    const { fn, at } = failing(clock, rejection(-1), rejection(-1));
     const answer = retrying.execute(fn);
     await clock.advance(10_000);
     await answer;
@@ -193,7 +193,7 @@ describe('what a refusal says', () => {
 
 describe('the deadline', () => {
   it('ends the tries at once when it could not hold another', async () => {
-    const { clock, retrying } = setup({ minTryMs: 50 });
+    const { clock, retrying } = setup({ minAttemptMs: 50 });
     const error = new Error('down');
     const exactly = failing(clock, error);
     const answer = retrying.execute(exactly.fn, { deadline: 150 });
@@ -207,13 +207,13 @@ describe('the deadline', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses a call at once when it does not hold even one try', async () => {
-    const { clock, retrying } = setup({ minTryMs: 50 });
+  it('rejects a call at once when it does not hold even one try', async () => {
+    const { clock, retrying } = setup({ minAttemptMs: 50 });
     const { fn, at } = failing(clock);
     const answer = retrying.execute(fn, { deadline: 49 });
     await expect(answer).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'retry' });
     expect(at).toEqual([]);
-    expect(retrying.stats()).toMatchObject({ calls: 0, refused: 1 });
+    expect(retrying.stats()).toMatchObject({ calls: 0, rejected: 1 });
   });
 
   it('is kept by a timer that comes late: the last error instead of a try that is too late', async () => {
@@ -263,7 +263,7 @@ describe('cancellation', () => {
     }
   });
 
-  it('before it begins refuses without a try', async () => {
+  it('before it begins rejects without a try', async () => {
     const { clock, retrying } = setup();
     const { fn, at } = failing(clock);
     await expect(retrying.execute(fn, { signal: AbortSignal.abort() })).rejects.toMatchObject({
@@ -305,7 +305,7 @@ describe('cancellation', () => {
     const { clock, retrying } = setup();
     let tell = (_: unknown): void => {};
     let removed = 0;
-    const ctx: AdmissionOptions = {
+    const ctx: CallContext = {
       onDone: (listener) => {
         tell = listener;
         return () => removed++;
@@ -353,7 +353,7 @@ describe('the bounds', () => {
 });
 
 describe('close', () => {
-  it('answers those that wait with their last error, lets run what runs, and refuses newcomers', async () => {
+  it('answers those that wait with their last error, lets run what runs, and rejects newcomers', async () => {
     const { clock, retrying } = setup();
     const error = new Error('down');
     const waiting = retrying.execute(failing(clock, error).fn).catch((reason) => reason);

@@ -195,7 +195,7 @@ describe('what the server is told', () => {
   });
 
   it('is the time of the try if that is shorter', async () => {
-    const { clock, fetch, seen } = scripted([503], { tryTimeoutMs: 400, marginMs: 30 });
+    const { clock, fetch, seen } = scripted([503], { attemptTimeoutMs: 400, marginMs: 30 });
     const response = fetch(URL_A, {}, { deadline: 500 });
     await clock.advance(1000);
     await response;
@@ -264,7 +264,7 @@ describe('the deadline of a call', () => {
     expect(late.cancelled).toBe(true);
   });
 
-  it('refuses a call that it does not hold', async () => {
+  it('rejects a call that it does not hold', async () => {
     const { fetch, seen } = scripted([]);
     await expect(fetch(URL_A, {}, { deadline: 19 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(seen).toHaveLength(0);
@@ -280,7 +280,7 @@ describe('the deadline of a call', () => {
   });
 
   it('is not the timeout of a try: the next one has its own', async () => {
-    const { clock, fetch, seen } = scripted(['hang'], { tryTimeoutMs: 50 });
+    const { clock, fetch, seen } = scripted(['hang'], { attemptTimeoutMs: 50 });
     const response = fetch(URL_A);
     await clock.advance(1000);
     expect((await response).status).toBe(200);
@@ -292,7 +292,7 @@ describe('the deadline of a call', () => {
 });
 
 describe('close', () => {
-  it('ends the waits and refuses newcomers', async () => {
+  it('ends the waits and rejects newcomers', async () => {
     const { clock, fetch } = scripted([down()]);
     const response = fetch(URL_A).catch((error) => error);
     await clock.advance(0);
@@ -303,7 +303,7 @@ describe('close', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('refuses whoever waits after an answer, whose body was given up', async () => {
+  it('rejects whoever waits after an answer, whose body was given up', async () => {
     const { clock, fetch } = scripted([503]);
     const response = fetch(URL_A).catch((error) => error);
     await clock.advance(0);

@@ -1,18 +1,18 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { Retry } from '../src/index.ts';
 
-describe('tryTimeoutMs', () => {
+describe('attemptTimeoutMs', () => {
   const setup = (): { clock: VirtualClock; retrying: Retry } => {
     const clock = new VirtualClock();
-    const options = { tryTimeoutMs: 100, backoffMs: 10, random: () => 1, clock };
+    const options = { attemptTimeoutMs: 100, backoffMs: 10, random: () => 1, clock };
     return { clock, retrying: new Retry(options) };
   };
 
   it('gives up a try that hangs, tells it so, and makes another', async () => {
     const { clock, retrying } = setup();
-    const contexts: AdmissionOptions[] = [];
+    const contexts: CallContext[] = [];
     const answer = retrying.execute(
       (ctx, attempt) => {
         contexts.push(ctx);
@@ -53,7 +53,7 @@ describe('tryTimeoutMs', () => {
   it('hands the cancellation of the call on, and leaves nothing on its signal', async () => {
     const { clock, retrying } = setup();
     const controller = new AbortController();
-    let inner: AdmissionOptions = {};
+    let inner: CallContext = {};
     const answer = retrying
       .execute(
         (ctx) => {

@@ -1,13 +1,6 @@
 import type { ConcurrencyLimiter, Permit } from '@bp/concurrency';
-import {
-  type AdmissionOptions,
-  type Clock,
-  isRejected,
-  type LoopBudget,
-  type RejectedError,
-  type RejectionCode,
-  watchAdmission,
-} from '@bp/core';
+import { type CallContext, type Clock, isRejected, type RejectedError, type RejectionCode } from '@bp/core';
+import { type LoopBudget, watchContext } from '@bp/core/kit';
 import type { Tally } from './tally.ts';
 
 /** What a {@link Consumption} uses of its pool. */
@@ -19,13 +12,13 @@ export interface Workers {
   readonly tally: Tally;
 }
 
-/** Why a permit may be refused although there was one a moment ago: somebody else was quicker. */
+/** Why a permit may be rejected although there was one a moment ago: somebody else was quicker. */
 const QUICKER: readonly RejectionCode[] = ['QUEUE_FULL', 'CONCURRENCY_LIMIT', 'SHED'];
 
 type Items<Item> = AsyncIterator<Item> | Iterator<Item>;
 
 /** Runs a job on every item of a source, which is asked for the next one only when a worker is free. */
-export class Consumption<Item, C extends AdmissionOptions> {
+export class Consumption<Item, C extends CallContext> {
   readonly #workers: Workers;
   readonly #items: Items<Item>;
   readonly #job: (item: Item, ctx: C) => unknown;
@@ -36,7 +29,7 @@ export class Consumption<Item, C extends AdmissionOptions> {
   /** Ends the wait for the source, while there is one. */
   #interrupt: ((error: unknown) => void) | undefined;
   #onIdle: (() => void) | undefined;
-  #abandon: ((refusal: RejectedError) => void) | undefined;
+  #abandon: ((rejection: RejectedError) => void) | undefined;
 
   constructor(workers: Workers, items: Items<Item>, job: (item: Item, ctx: C) => unknown, ctx: C) {
     this.#workers = workers;
@@ -60,14 +53,14 @@ export class Consumption<Item, C extends AdmissionOptions> {
   }
 
   /** The same without waiting for the jobs that run. */
-  abandon(refusal: RejectedError): void {
-    this.stop(refusal);
-    this.#abandon?.(refusal);
+  abandon(rejection: RejectedError): void {
+    this.stop(rejection);
+    this.#abandon?.(rejection);
   }
 
   async #consume(): Promise<number> {
     const { clock, name } = this.#workers;
-    const unwatch = watchAdmission(this.#ctx, clock, name, (refusal) => this.stop(refusal));
+    const unwatch = watchContext(this.#ctx, clock, name, (rejection) => this.stop(rejection));
     try {
       while (this.#failure === undefined && (await this.#startNext()));
     } catch (error) {

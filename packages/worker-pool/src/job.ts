@@ -1,11 +1,11 @@
 import type { Permit } from '@bp/concurrency';
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 import type { Tally } from './tally.ts';
 import type { Unfinished } from './unfinished.ts';
 
 /** A job whose promise was given out, and its neighbours in the list of those that have not ended. */
 export class Job<T> {
-  readonly ctx: AdmissionOptions;
+  readonly ctx: CallContext;
   readonly #work: (ctx: never) => T | PromiseLike<T>;
   readonly #resolve: (result: T) => void;
   readonly #reject: (error: unknown) => void;
@@ -15,7 +15,7 @@ export class Job<T> {
 
   constructor(
     work: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions,
+    ctx: CallContext,
     resolve: (result: T) => void,
     reject: (error: unknown) => void,
     unfinished: Unfinished,
@@ -40,7 +40,7 @@ export class Job<T> {
     };
     let result: T | PromiseLike<T>;
     try {
-      result = this.#work(this.ctx as never);
+      result = this.#work(this.ctx);
     } catch (error) {
       failed(error);
       return;

@@ -1,6 +1,6 @@
 import type { ConcurrencyLimiterOptions } from '@bp/concurrency';
+import { type Clock, systemClock } from '@bp/core';
 import {
-  type Clock,
   checkBoolean,
   checkClock,
   checkInteger,
@@ -8,8 +8,7 @@ import {
   checkOptions,
   type LoopBudget,
   loopBudgetOf,
-  systemClock,
-} from '@bp/core';
+} from '@bp/core/kit';
 
 /** Options of `WorkerPool`. */
 export interface WorkerPoolOptions {
@@ -17,7 +16,7 @@ export interface WorkerPoolOptions {
   readonly workers: number;
   /** Jobs that may wait for a worker (>= 0). Default: 3 times `workers`. */
   readonly maxQueue?: number | undefined;
-  /** Milliseconds a job may wait (> 0): refused at arrival if it would be longer, shed if it is. Default: no bound. */
+  /** Milliseconds a job may wait (> 0): rejected at arrival if it would be longer, shed if it is. Default: no bound. */
   readonly maxWaitMs?: number | undefined;
   /**
    * Whether those whose jobs wait share the workers by `ctx.key`: who sends more than others then gets no more than its share
@@ -30,7 +29,7 @@ export interface WorkerPoolOptions {
   readonly autoStart?: boolean | undefined;
   /** How much of a turn of the event loop may go to starting jobs. Default: 5 ms, shared by everything on the clock. */
   readonly loopBudget?: LoopBudget | undefined;
-  /** What it is called in refusals (1 to 100 characters). Default: `worker-pool`. */
+  /** What it is called in rejections (1 to 100 characters). Default: `worker-pool`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;

@@ -20,8 +20,8 @@ export class Unfinished {
     job.next = undefined;
   }
 
-  /** Rejects them all, each with a refusal of its own. */
-  rejectAll(refusal: () => RejectedError): void {
-    for (let job = this.#first; job !== undefined; job = this.#first) job.fail(refusal());
+  /** Rejects them all, each with a rejection of its own. */
+  rejectAll(rejection: () => RejectedError): void {
+    for (let job = this.#first; job !== undefined; job = this.#first) job.fail(rejection());
   }
 }

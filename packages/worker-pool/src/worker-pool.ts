@@ -1,12 +1,6 @@
 import { ConcurrencyLimiter } from '@bp/concurrency';
-import {
-  type AdmissionOptions,
-  NO_ADMISSION_OPTIONS,
-  type Policy,
-  RejectedError,
-  refusalAtEntry,
-  type Unsubscribe,
-} from '@bp/core';
+import { type CallContext, type Policy, RejectedError, type Unsubscribe } from '@bp/core';
+import { EMPTY_CONTEXT, rejectionAtEntry } from '@bp/core/kit';
 import { Consumption } from './consumption.ts';
 import { Job } from './job.ts';
 import { type ResolvedWorkerPoolOptions, resolveOptions, type WorkerPoolOptions } from './options.ts';
@@ -28,8 +22,8 @@ export interface WorkerPoolStats {
   readonly completed: number;
   /** Jobs that threw. */
   readonly failed: number;
-  /** Jobs refused at arrival or while they waited; none of them was started. */
-  readonly refused: number;
+  /** Jobs rejected at arrival or while they waited; none of them was started. */
+  readonly rejected: number;
   /** How long a job runs, in milliseconds: a mean that follows the last jobs; undefined until one ended. */
   readonly serviceMs: number | undefined;
   /** How long a job that has to wait does, in milliseconds: a mean of the same kind; undefined until one had its turn. */
@@ -41,7 +35,7 @@ export interface WorkerPoolStats {
  * result of `submit`. An idle worker costs nothing and starts the moment a job arrives.
  *
  * Jobs start within the event loop's budget a turn, whether they waited or not, so that jobs which compute cannot
- * keep the loop from seeing, and refusing, what arrives.
+ * keep the loop from seeing, and rejecting, what arrives.
  */
 export class WorkerPool implements Policy, AsyncDisposable {
   readonly #options: ResolvedWorkerPoolOptions;
@@ -51,7 +45,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
   readonly #tally = new Tally();
   #abort: AbortController | undefined;
   #gaveUp = false;
-  /** Refused jobs that the limiter does not count, less those that it counts too many. */
+  /** Rejected jobs that the limiter does not count, less those that it counts too many. */
   #uncounted = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
@@ -83,7 +77,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
   }
 
   submit<T>(job: () => T | PromiseLike<T>): Promise<T>;
-  submit<T, C extends AdmissionOptions>(job: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
+  submit<T, C extends CallContext>(job: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
   /**
    * Runs `job` on the next free worker and resolves to its result; `ctx` reaches the job.
    *
@@ -92,10 +86,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
    * room for a more important job, or waited too long), `DEADLINE_EXCEEDED`, `CANCELLED`, `SHUTTING_DOWN`; the last
    * also if `close` gave up on it while it ran.
    */
-  submit<T>(
-    job: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
-  ): Promise<T> {
+  submit<T>(job: (ctx: never) => T | PromiseLike<T>, ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
     return new Promise((resolve, reject) => {
       const accepted = new Job(job, ctx, resolve, reject, this.#unfinished);
       const permit = this.#limiter.tryAcquire(ctx);
@@ -105,28 +96,22 @@ export class WorkerPool implements Policy, AsyncDisposable {
   }
 
   trySubmit<T>(job: () => T | PromiseLike<T>): Promise<T> | undefined;
-  trySubmit<T, C extends AdmissionOptions>(
-    job: (ctx: C) => T | PromiseLike<T>,
-    ctx: C,
-  ): Promise<T> | undefined;
+  trySubmit<T, C extends CallContext>(job: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T> | undefined;
   /** The same, but undefined at once if the job would not be accepted. Never throws. */
   trySubmit<T>(
     job: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
+    ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> | undefined {
-    if (this.#limiter.check(ctx)) return this.submit(job, ctx as never);
+    if (this.#limiter.check(ctx)) return this.submit(job, ctx);
     this.#uncounted++;
     return undefined;
   }
 
   execute<T>(job: () => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends AdmissionOptions>(job: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
+  execute<T, C extends CallContext>(job: (ctx: C) => T | PromiseLike<T>, ctx: C): Promise<T>;
   /** {@link WorkerPool.submit} under the name that every policy has, so that a pool can stand in `compose`. */
-  execute<T>(
-    job: (ctx: never) => T | PromiseLike<T>,
-    ctx: AdmissionOptions = NO_ADMISSION_OPTIONS,
-  ): Promise<T> {
-    return this.submit(job, ctx as never);
+  execute<T>(job: (ctx: never) => T | PromiseLike<T>, ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
+    return this.submit(job, ctx);
   }
 
   /**
@@ -137,10 +122,10 @@ export class WorkerPool implements Policy, AsyncDisposable {
    * Rejects with the first error of the source or of a job, or when `ctx` ends or the pool closes first; the source is
    * then closed and jobs that run are waited for. An item that was asked for at that moment is not run.
    */
-  consume<Item, C extends AdmissionOptions = AdmissionOptions>(
+  consume<Item, C extends CallContext = CallContext>(
     source: AsyncIterable<Item> | Iterable<Item>,
     job: (item: Item, ctx: C) => unknown,
-    ctx: C = NO_ADMISSION_OPTIONS as C,
+    ctx: C = EMPTY_CONTEXT as C,
   ): Promise<number> {
     const { loopBudget, clock, name } = this.#options;
     const workers = { limiter: this.#limiter, loopBudget, clock, name, tally: this.#tally };
@@ -151,12 +136,12 @@ export class WorkerPool implements Policy, AsyncDisposable {
   }
 
   /** Whether such a job would be accepted now. Changes nothing. */
-  check(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): boolean {
+  check(ctx: CallContext = EMPTY_CONTEXT): boolean {
     return this.#limiter.check(ctx);
   }
 
   /** For producers that can wait: resolves when a job would be accepted; rejects when `ctx` ends or the pool closes first. */
-  ready(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  ready(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     return this.#limiter.ready(ctx);
   }
 
@@ -171,12 +156,12 @@ export class WorkerPool implements Policy, AsyncDisposable {
   }
 
   /** Milliseconds that a job submitted now would wait for a worker; 0 if it would not, or nothing is known yet. */
-  estimatedWaitMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
+  estimatedWaitMs(ctx: CallContext = EMPTY_CONTEXT): number {
     return this.#limiter.estimatedWaitMs(ctx);
   }
 
-  /** Milliseconds after which the backlog of now will have been served: when a refused job does best to come back. */
-  retryAfterMs(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): number {
+  /** Milliseconds after which the backlog of now will have been served: when a rejected job does best to come back. */
+  retryAfterMs(ctx: CallContext = EMPTY_CONTEXT): number {
     return this.#limiter.retryAfterMs(ctx);
   }
 
@@ -187,7 +172,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
 
   /** A snapshot; reading it costs nobody else anything. */
   stats(): WorkerPoolStats {
-    const { active, queued, refused, serviceMs, waitMs } = this.#limiter.stats();
+    const { active, queued, rejected, serviceMs, waitMs } = this.#limiter.stats();
     const { started, completed, failed } = this.#tally;
     return {
       workers: this.#options.workers,
@@ -197,23 +182,23 @@ export class WorkerPool implements Policy, AsyncDisposable {
       started,
       completed,
       failed,
-      refused: refused + this.#uncounted,
+      rejected: rejected + this.#uncounted,
       serviceMs,
       waitMs,
     };
   }
 
   /** Resolves when no job runs or waits; rejects when `ctx` ends first. The pool goes on accepting meanwhile. */
-  async drain(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  async drain(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     await this.#limiter.drain(ctx);
   }
 
   /**
-   * Accepts no job any more and resolves when those accepted are done. When `ctx` ends first, jobs that wait are refused
+   * Accepts no job any more and resolves when those accepted are done. When `ctx` ends first, jobs that wait are rejected
    * with `SHUTTING_DOWN`, `signal` is aborted and the promises of jobs that still run are rejected in the same way; their
    * workers are busy until they really end. Idempotent: a later call may only end it sooner.
    */
-  async close(ctx: AdmissionOptions = NO_ADMISSION_OPTIONS): Promise<void> {
+  async close(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     const closed = this.#limiter.close(ctx);
     for (const consumption of this.#consumptions) consumption.stop(this.#shutDown());
     this.start();
@@ -227,12 +212,12 @@ export class WorkerPool implements Policy, AsyncDisposable {
 
   /** The reaction runs in the async context of the caller, whoever hands the permit on. */
   #runInTurn<T>(job: Job<T>): void {
-    // The limiter has counted as refused what may only have to wait; if that is refused too, it counts it again.
+    // The limiter has counted as rejected what may only have to wait; if that is rejected too, it counts it again.
     this.#uncounted--;
     this.#limiter.acquire(job.ctx).then(
       (permit) => {
         // It may have been cancelled since it was given the permit.
-        const over = refusalAtEntry(job.ctx, this.#options.clock, this.#options.name);
+        const over = rejectionAtEntry(job.ctx, this.#options.clock, this.#options.name);
         if (over === undefined) {
           job.run(permit, this.#tally);
           return;
@@ -241,7 +226,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
         permit.release();
         job.fail(over);
       },
-      (refusal: unknown) => job.fail(refusal),
+      (rejection: unknown) => job.fail(rejection),
     );
   }
 

@@ -40,10 +40,10 @@ describe('the discipline of the queue', () => {
       const longest = Math.max(...started.slice(-10).map(({ waitedMs }) => waitedMs));
       if (sojourn === undefined) {
         expect(longest).toBeGreaterThan(150);
-        expect(pool.stats().refused).toBe(0);
+        expect(pool.stats().rejected).toBe(0);
       } else {
         expect(longest).toBeLessThanOrEqual(40);
-        expect(pool.stats().refused).toBeGreaterThan(20);
+        expect(pool.stats().rejected).toBeGreaterThan(20);
       }
     }
   });

@@ -10,17 +10,17 @@ describe('what other pools got wrong', () => {
   it('piscina: jobs that carry a signal are bounded like all others', async () => {
     const pool = new WorkerPool({ workers: 1, maxQueue: 2 });
     const { signal } = new AbortController();
-    const results = Array.from({ length: 50 }, () => pool.submit(never, { signal }).catch(() => 'refused'));
-    const refused = await Promise.all(results.slice(3));
-    expect(refused).toEqual(Array.from({ length: 47 }, () => 'refused'));
-    expect(pool.stats()).toMatchObject({ running: 1, queued: 2, refused: 47 });
+    const results = Array.from({ length: 50 }, () => pool.submit(never, { signal }).catch(() => 'rejected'));
+    const rejected = await Promise.all(results.slice(3));
+    expect(rejected).toEqual(Array.from({ length: 47 }, () => 'rejected'));
+    expect(pool.stats()).toMatchObject({ running: 1, queued: 2, rejected: 47 });
   });
 
-  it('piscina: a refused job never runs', async () => {
+  it('piscina: a rejected job never runs', async () => {
     const pool = new WorkerPool({ workers: 1, maxQueue: 0 });
     const ran: string[] = [];
     const first = pool.submit(async () => void ran.push('first'));
-    await expect(pool.submit(() => void ran.push('refused'))).rejects.toMatchObject({
+    await expect(pool.submit(() => void ran.push('rejected'))).rejects.toMatchObject({
       code: 'CONCURRENCY_LIMIT',
     });
     await first;
@@ -28,7 +28,7 @@ describe('what other pools got wrong', () => {
     expect(ran).toEqual(['first']);
   });
 
-  it('workerpool: cancelled jobs do not fill the queue, and a refusal is a rejection, not a throw', async () => {
+  it('workerpool: cancelled jobs do not fill the queue, and a rejection is a rejection, not a throw', async () => {
     const pool = new WorkerPool({ workers: 1, maxQueue: 2 });
     void pool.submit(never);
     const controller = new AbortController();

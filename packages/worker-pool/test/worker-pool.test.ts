@@ -1,4 +1,5 @@
-import { isRejected, LoopBudget, systemClock } from '@bp/core';
+import { isRejected, systemClock } from '@bp/core';
+import { LoopBudget } from '@bp/core/kit';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { WorkerPool, type WorkerPoolOptions } from '../src/index.ts';
@@ -58,7 +59,7 @@ describe('WorkerPool', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('queues three times its workers by default, and refuses with the time in which the backlog drains', async () => {
+  it('queues three times its workers by default, and rejects with the time in which the backlog drains', async () => {
     const { clock, pool, submit } = setup();
     void submit('first', 100);
     await clock.advance(100);
@@ -69,7 +70,7 @@ describe('WorkerPool', () => {
     expect(pool.check()).toBe(false);
     expect(pool.check({ priority: 1 }), 'would evict').toBe(true);
     expect(pool.trySubmit(() => {})).toBeUndefined();
-    expect(pool.stats().refused).toBe(2);
+    expect(pool.stats().rejected).toBe(2);
     await clock.advance(400);
     expect(pool.check()).toBe(true);
     await expect(pool.trySubmit(() => 'room again')).resolves.toBe('room again');
@@ -158,18 +159,18 @@ describe('WorkerPool', () => {
     expect(ended.map((ref) => ref.deref())).toEqual([undefined, undefined, undefined]);
   });
 
-  it('counts as refused whom it refused, once, and nobody who only had to wait', async () => {
+  it('counts as rejected whom it rejected, once, and nobody who only had to wait', async () => {
     const { clock, pool, submit } = setup({ workers: 1, maxQueue: 1 });
     void submit('runs', 10);
     void submit('waits', 10);
-    expect(pool.stats()).toMatchObject({ queued: 1, refused: 0 });
+    expect(pool.stats()).toMatchObject({ queued: 1, rejected: 0 });
     void submit('is one too many', 10);
-    expect(pool.stats().refused, 'at arrival').toBe(1);
+    expect(pool.stats().rejected, 'at arrival').toBe(1);
     void submit('makes it leave', 10, { priority: 1 });
-    expect(pool.stats().refused, 'while it waited').toBe(2);
+    expect(pool.stats().rejected, 'while it waited').toBe(2);
     await expect(pool.submit(() => {}, { cost: 2 })).rejects.toThrow(RangeError);
     await clock.advance(20);
-    expect(pool.stats()).toMatchObject({ started: 2, completed: 2, failed: 0, refused: 2 });
+    expect(pool.stats()).toMatchObject({ started: 2, completed: 2, failed: 0, rejected: 2 });
   });
 
   it('starts no job that was cancelled after it was handed a worker, and gives that to the next', async () => {
@@ -188,7 +189,7 @@ describe('WorkerPool', () => {
     await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' });
     await expect(next).resolves.toBe('next');
     expect(ran).toBe(false);
-    expect(pool.stats()).toMatchObject({ running: 0, started: 1, completed: 1, failed: 0, refused: 1 });
+    expect(pool.stats()).toMatchObject({ running: 0, started: 1, completed: 1, failed: 0, rejected: 1 });
   });
 
   it('has its worker back when the caller hears of the end, whether the job waited, threw or neither', async () => {

@@ -36,7 +36,7 @@ async function ours(door: boolean, handler: 'inline' | 'pool'): Promise<FastifyI
   const app = Fastify();
   const pool = new WorkerPool({ workers: 64, maxQueue: 128, maxWaitMs: LATE_MS });
   const options: BackpressureOptions = {
-    rateLimit: { rate: A_SECOND, maxClients: KEPT_USERS, key: user },
+    rateLimit: { rate: A_SECOND, maxKeys: KEPT_USERS, key: user },
     load: {
       sources: [pool],
       maxWaitMs: LATE_MS,

@@ -12,7 +12,7 @@ const broken = async (): Promise<number> => {
   throw new Error('down');
 };
 const existing = new Error('down');
-/** What is measured is how dear the refusal is. */
+/** What is measured is how dear the rejection is. */
 const swallow = async (call: () => Promise<unknown>): Promise<void> => {
   try {
     await call();
@@ -62,7 +62,7 @@ for (let i = 0; i < 5; i++) {
 }
 
 const open = await compare({
-  title: 'a refusal by an open breaker, awaited and caught',
+  title: 'a rejection by an open breaker, awaited and caught',
   baseline: 'cockatiel circuitBreaker',
   contenders: {
     'an error that exists, rejected and caught': () => swallow(() => Promise.reject(existing)),
@@ -75,7 +75,7 @@ const open = await compare({
 opossumOpen.shutdown();
 
 const tried = await compare({
-  title: 'a refusal by an open breaker, asked for synchronously',
+  title: 'a rejection by an open breaker, asked for synchronously',
   baseline: 'reading the clock',
   contenders: {
     'reading the clock': () => performance.now(),

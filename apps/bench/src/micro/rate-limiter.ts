@@ -30,7 +30,7 @@ const single = await compare({
     'reading the clock': () => performance.now(),
     '@bp TokenBucket.tryAcquire()': () => bucket.tryAcquire(),
     '@bp TokenBucket.tryAcquire(1, now)': () => bucket.tryAcquire(1, now),
-    '@bp TokenBucket.tryAcquire(), refused': () => empty.tryAcquire(),
+    '@bp TokenBucket.tryAcquire(), rejected': () => empty.tryAcquire(),
     'limiter tryRemoveTokens(1)': () => limiter.tryRemoveTokens(1),
     'Effect RateLimiter.consume, one key': () => effectConsume('key'),
   },
@@ -43,7 +43,7 @@ const freshKey = (): string => {
   return `user-${count}`;
 };
 
-const perClient = new PerClientRateLimiter({ rate: MANY, burst: MANY, maxClients: KEYS });
+const perClient = new PerClientRateLimiter({ rate: MANY, burst: MANY, maxKeys: KEYS });
 const flexible = new RateLimiterMemory({ points: MANY, duration: 3600 });
 // What @fastify/rate-limit does for each request in its LocalStore: a counter in an LRU map of toad-cache.
 const lru = new LruMap<{ current: number; ttl: number; iterationStartMs: number }>(KEYS);

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { measureCapacity } from './capacity.ts';
-import { refusalMs } from './costs.ts';
+import { rejectionMs } from './costs.ts';
 import { measurePoint, type Point } from './point.ts';
 import { measureRecovery, type Recovery } from './recovery.ts';
 import { writeReport } from './report.ts';
@@ -63,7 +63,7 @@ async function bestTuning(workload: Workload): Promise<Candidate> {
 
 const points: Point[] = [];
 const recoveries: Record<string, Recovery> = {};
-const leastRefusals: Record<string, number> = {};
+const leastRejections: Record<string, number> = {};
 for (const workload of workloads) {
   console.log(workload);
   const tuned = await bestTuning(workload);
@@ -84,16 +84,16 @@ for (const workload of workloads) {
       console.log(
         `  [${points.length}/${workloads.length * loads.length * servers.length}] ${load}x ${point.server}: ` +
           `goodput ${point.goodput.toFixed(0)}/s (${(point.share * 100).toFixed(1)} %), ` +
-          `p99 of the admitted ${point.report.admittedP99Ms.toFixed(0)} ms, refused ${point.report.refused}`,
+          `p99 of the admitted ${point.report.admittedP99Ms.toFixed(0)} ms, rejected ${point.report.rejected}`,
       );
     }
   }
   const capacity = await measureCapacity(bare);
   const constant = await startOne({ name: 'a constant', kind: 'constant' });
-  leastRefusals[workload] = refusalMs(await measurePoint(constant, capacity, COSTS_LOAD, COSTS_SECONDS));
+  leastRejections[workload] = rejectionMs(await measurePoint(constant, capacity, COSTS_LOAD, COSTS_SECONDS));
   console.log(`  ${values.overload} s at ten times the capacity, and after`);
   recoveries[workload] = await measureRecovery(own, capacity, Number(values.overload));
 }
 
-console.log(`\n${await writeReport({ points, ours: ours.name, recoveries, leastRefusals }, values.out)}`);
+console.log(`\n${await writeReport({ points, ours: ours.name, recoveries, leastRejections }, values.out)}`);
 console.log(`written to ${values.out}/overload.{md,json,svg,png}`);

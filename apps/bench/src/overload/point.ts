@@ -17,7 +17,7 @@ export interface Point {
   readonly used: Usage;
   /** What the CPU was used for, the seconds before the measured ones included. */
   readonly served: number;
-  readonly refused: number;
+  readonly rejected: number;
   readonly report: LoadReport;
 }
 
@@ -46,7 +46,7 @@ export async function measurePoint(
     share: goodput / Math.min(report.offered / seconds, capacity),
     used,
     served: reports.reduce((sum, { good, late }) => sum + good + late, 0),
-    refused: reports.reduce((sum, { refused }) => sum + refused, 0),
+    rejected: reports.reduce((sum, { rejected }) => sum + rejected, 0),
     report,
   };
 }

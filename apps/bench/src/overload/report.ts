@@ -13,13 +13,13 @@ export interface Results {
   readonly ours: string;
   /** By workload. */
   readonly recoveries: Readonly<Record<string, Recovery>>;
-  /** By workload: milliseconds of CPU of the cheapest refusal there can be. */
-  readonly leastRefusals: Readonly<Record<string, number>>;
+  /** By workload: milliseconds of CPU of the cheapest rejection there can be. */
+  readonly leastRejections: Readonly<Record<string, number>>;
 }
 
 /** Writes a Markdown report, its picture and its numbers. Returns the report. */
 export async function writeReport(results: Results, folder: string): Promise<string> {
-  const { points, ours, recoveries, leastRefusals } = results;
+  const { points, ours, recoveries, leastRejections } = results;
   const workloads = [...new Set(points.map(({ workload }) => workload))];
   const sections = workloads.map((workload) => {
     const own = points.filter((point) => point.workload === workload);
@@ -28,7 +28,7 @@ export async function writeReport(results: Results, folder: string): Promise<str
       table(own),
       costs(
         own.filter(({ server }) => server === ours),
-        leastRefusals[workload],
+        leastRejections[workload],
       ),
     ];
     const recovery = recoveries[workload];
@@ -39,7 +39,7 @@ export async function writeReport(results: Results, folder: string): Promise<str
   await mkdir(folder, { recursive: true });
   await writeFile(
     `${folder}/overload.json`,
-    `${JSON.stringify({ points, recoveries, leastRefusals }, null, 1)}\n`,
+    `${JSON.stringify({ points, recoveries, leastRejections }, null, 1)}\n`,
   );
   await writeFile(`${folder}/overload.md`, text);
   await drawGoodput(points, folder);
@@ -83,7 +83,7 @@ function costs(points: readonly Point[], leastMs = 0): string {
   const memory = points.map(({ load, used }) => `${load}x ${Math.round(used.memory / 1e6)}`);
   const busy = points.map(({ load, report }) => `${load}x ${percent(report.generatorBusy)}`);
   return [
-    `- A refusal costs the server ${(own.refuseMs * 1000).toFixed(0)} us of CPU, serving ${(own.serveMs * 1000).toFixed(0)} us; a socket server that reads nothing and writes one constant answer spends ${(leastMs * 1000).toFixed(0)} us. What the first two permit: ${permitted.join('; ')}.`,
+    `- A rejection costs the server ${(own.rejectMs * 1000).toFixed(0)} us of CPU, serving ${(own.serveMs * 1000).toFixed(0)} us; a socket server that reads nothing and writes one constant answer spends ${(leastMs * 1000).toFixed(0)} us. What the first two permit: ${permitted.join('; ')}.`,
     `- The most important 5 % of requests, answered in time: ${gold.join(', ')}.`,
     `- Resident MB at the end: ${memory.join(', ')}.`,
     `- Busy is the load generator, whose own delay counts as latency: ${busy.join(', ')}.`,

@@ -4,7 +4,7 @@ import type { RunningServer } from './run.ts';
 export const USUAL_CAPACITY = 400;
 
 /**
- * Has the server do and refuse work until its code is compiled. A server that has just been started spends a tenth of its CPU on
+ * Has the server do and reject work until its code is compiled. A server that has just been started spends a tenth of its CPU on
  * that, the more the more code it has; it is not what a server is like that has run for a minute.
  */
 export async function warmUp(server: RunningServer, seconds = 10): Promise<void> {

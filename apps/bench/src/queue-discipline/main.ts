@@ -29,17 +29,17 @@ const lines = [
 ];
 for (const [name, load] of Object.entries(loads)) {
   lines.push('', `## ${name}`, '');
-  lines.push('| queue | answers in time | done for nothing | p50 | p99 | p99 until refused |');
+  lines.push('| queue | answers in time | done for nothing | p50 | p99 | p99 until rejected |');
   lines.push('| --- | ---: | ---: | ---: | ---: | ---: |');
   for (const discipline of disciplines) {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${name}: ${discipline.name}`);
-    const { goodput, wasted, p50Ms, p99Ms, refusedP99Ms } = await simulate(
+    const { goodput, wasted, p50Ms, p99Ms, rejectedP99Ms } = await simulate(
       discipline,
       load,
       Number(values.seconds),
     );
     lines.push(
-      `| ${discipline.name} | ${percent(goodput)} | ${percent(wasted)} | ${p50Ms} ms | ${p99Ms} ms | ${refusedP99Ms} ms |`,
+      `| ${discipline.name} | ${percent(goodput)} | ${percent(wasted)} | ${p50Ms} ms | ${p99Ms} ms | ${rejectedP99Ms} ms |`,
     );
   }
 }

@@ -23,8 +23,8 @@ export interface Outcome {
   /** Of the answers in time, in milliseconds from arrival. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** How long the refused were left to wait before they were told, in milliseconds. */
-  readonly refusedP99Ms: number;
+  /** How long the rejected were left to wait before they were told, in milliseconds. */
+  readonly rejectedP99Ms: number;
 }
 
 /** Calls of exponential length arrive as a Poisson process; their callers go away, unheard, after half a second. */
@@ -34,7 +34,7 @@ export async function simulate(discipline: Discipline, load: Load, seconds: numb
   const random = seededRandom(1);
   const exponential = (mean: number): number => -Math.log(1 - random()) * mean;
   const times = build();
-  const refusals = build();
+  const rejections = build();
   let offered = 0;
   let good = 0;
   let late = 0;
@@ -53,7 +53,7 @@ export async function simulate(discipline: Discipline, load: Load, seconds: numb
       else good++;
       if (tookMs <= PATIENCE_MS) times.recordValue(tookMs);
     } catch {
-      if (counts) refusals.recordValue(clock.now() - at);
+      if (counts) rejections.recordValue(clock.now() - at);
     }
   };
 
@@ -70,6 +70,6 @@ export async function simulate(discipline: Discipline, load: Load, seconds: numb
     wasted: late / Math.max(1, good + late),
     p50Ms: times.getValueAtPercentile(50),
     p99Ms: times.getValueAtPercentile(99),
-    refusedP99Ms: refusals.getValueAtPercentile(99),
+    rejectedP99Ms: rejections.getValueAtPercentile(99),
   };
 }

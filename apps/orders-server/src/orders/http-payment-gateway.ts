@@ -61,8 +61,8 @@ export class HttpPaymentGateway implements PaymentGateway {
     if (statusCode === 200) return { state: 'paid', paymentId: paymentIdOf(await body.json()) };
 
     await body.dump();
-    const refused = statusCode >= 400 && statusCode < 500 && statusCode !== 408 && statusCode !== 429;
-    if (refused) return { state: 'failed', reason: `payment refused with ${statusCode}` };
+    const rejected = statusCode >= 400 && statusCode < 500 && statusCode !== 408 && statusCode !== 429;
+    if (rejected) return { state: 'failed', reason: `payment rejected with ${statusCode}` };
     throw new GatewayError(statusCode, headers['retry-after']);
   }
 

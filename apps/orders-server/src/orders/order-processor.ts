@@ -1,5 +1,5 @@
 import { RequestContext } from '@bp/context';
-import { type AdmissionOptions, type Clock, isRejected } from '@bp/core';
+import { type CallContext, type Clock, isRejected } from '@bp/core';
 import { WorkerPool } from '@bp/worker-pool';
 import type { Order, OrderOutcome, OrderRequest } from './order.ts';
 import type { OrderStore } from './order-store.ts';
@@ -38,7 +38,7 @@ export interface QueueStats {
 /**
  * Takes orders as long as a worker or a place in the queue is free, and gets each of them paid. An order whose payment
  * fails keeps its worker until it is tried again: while the gateway is away the queue fills and newcomers are
- * refused, instead of orders piling up somewhere else.
+ * rejected, instead of orders piling up somewhere else.
  */
 export class OrderProcessor {
   readonly #store: OrderStore;
@@ -75,7 +75,7 @@ export class OrderProcessor {
     });
   }
 
-  /** Milliseconds until a refused order could be taken: until the backlog is drained, and the gateway may be called. */
+  /** Milliseconds until a rejected order could be taken: until the backlog is drained, and the gateway may be called. */
   retryAfterMs(): number {
     return Math.max(this.#pool.retryAfterMs(), this.#payments.retryAfterMs());
   }
@@ -87,7 +87,7 @@ export class OrderProcessor {
   }
 
   /** Takes no more orders and works off those it has until `ctx` ends; the rest stays unfinished in the store. */
-  async close(ctx?: AdmissionOptions): Promise<void> {
+  async close(ctx?: CallContext): Promise<void> {
     await this.#pool.close(ctx);
     // Given up, but they still have to say so in the store.
     await this.#pool.drain();

@@ -37,7 +37,7 @@ export function buildOrders(config: Config, { store, gateway, clock, random, onE
     consecutiveFailures: config.BREAKER_FAILURES,
     openMs: config.BREAKER_OPEN_MS,
     halfOpenProbes: config.BREAKER_PROBES,
-    // No probe takes longer, so nobody who is refused meanwhile is told to wait longer.
+    // No probe takes longer, so nobody who is rejected meanwhile is told to wait longer.
     halfOpenMaxMs: config.PAYMENT_TIMEOUT_MS,
     clock,
   });

@@ -13,7 +13,7 @@ export interface PaymentClientOptions {
   readonly gateway: PaymentGateway;
   /** Milliseconds one try may take, waiting for a permit included. */
   readonly timeoutMs: number;
-  /** Failed tries after which an order fails. A refusal to call the gateway at all is not one. */
+  /** Failed tries after which an order fails. A rejection to call the gateway at all is not one. */
   readonly maxAttempts: number;
   /** Orders that are paid at once. */
   readonly payers: number;

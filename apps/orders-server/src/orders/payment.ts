@@ -1,5 +1,5 @@
 import { isRejected } from '@bp/core';
-import type { RetryBudget, RetryEvent, Settled, Verdict } from '@bp/retry';
+import type { RetryBudget, RetryDecision, RetryEvent, Settled } from '@bp/retry';
 import type { Order, OrderOutcome } from './order.ts';
 
 /** An order that is to be paid, as whoever keeps it lets it be worked on. */
@@ -20,7 +20,7 @@ export class Payment {
   #storeFailed = false;
   #postponed: Promise<void> = Promise.resolve();
 
-  /** @param maxFailures - failed tries after which there is no other; a refusal to call the gateway at all is none. */
+  /** @param maxFailures - failed tries after which there is no other; a rejection to call the gateway at all is none. */
   constructor(order: PayableOrder, maxFailures: number, budget: RetryBudget) {
     this.#order = order;
     this.#maxFailures = maxFailures;
@@ -41,7 +41,7 @@ export class Payment {
   }
 
   /** What follows from a try. */
-  readonly classify = (settled: Settled): Verdict | undefined => {
+  readonly classify = (settled: Settled): RetryDecision | undefined => {
     if (this.#storeFailed) return 'final';
     if (!('error' in settled)) return undefined;
     if (isFailure(settled.error)) {

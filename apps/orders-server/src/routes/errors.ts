@@ -2,13 +2,13 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { type Static, Type } from 'typebox';
 
-/** The body of every answer that is neither success nor refusal. */
+/** The body of every answer that is neither success nor rejection. */
 export const errorAnswer = Type.Object({ error: Type.String(), message: Type.String() });
 
 /** The only type of body that is read. */
 const ACCEPTED = 'application/json';
 
-/** `{"error","message"}` for everything that goes wrong and is no refusal; what the server did wrong is logged, not told. */
+/** `{"error","message"}` for everything that goes wrong and is no rejection; what the server did wrong is logged, not told. */
 export function errorAnswers(app: FastifyInstance): void {
   app.setNotFoundHandler((_request, reply) => reply.code(404).send(answer(404, 'no such route')));
 

@@ -10,14 +10,14 @@ async function fill(built: Built): Promise<void> {
 }
 
 describe('the overload gate', () => {
-  it('refuses with 503 when the queue is full, the wait in whole seconds in header and body', async () => {
+  it('rejects with 503 when the queue is full, the wait in whole seconds in header and body', async () => {
     const built = await build(small);
     await fill(built);
-    const refused = await built.order();
-    expect(refused.statusCode).toBe(503);
-    const retryAfter = Number(refused.headers['retry-after']);
+    const rejected = await built.order();
+    expect(rejected.statusCode).toBe(503);
+    const retryAfter = Number(rejected.headers['retry-after']);
     expect(retryAfter).toBeGreaterThanOrEqual(1);
-    expect(refused.body).toBe(`{"error":"Service overloaded","retryAfter":${retryAfter}}`);
+    expect(rejected.body).toBe(`{"error":"Service overloaded","retryAfter":${retryAfter}}`);
   });
 
   it.each([

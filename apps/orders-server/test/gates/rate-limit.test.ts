@@ -6,17 +6,17 @@ import { type Built, build, postOrder, validOrder } from '../build.ts';
 const roomy = { WORKERS: '100', QUEUE_CAPACITY: '1000' };
 
 describe('the rate limit gate', () => {
-  it('refuses a client beyond its burst with 429, the wait in whole seconds in header and body', async () => {
+  it('rejects a client beyond its burst with 429, the wait in whole seconds in header and body', async () => {
     const { order } = await build({ ...roomy, RATE_LIMIT_PER_SECOND: '1', RATE_LIMIT_BURST: '3' });
     for (let i = 0; i < 3; i++) expect((await order('ann')).statusCode).toBe(202);
-    const refused = await order('ann');
-    expect(refused.statusCode).toBe(429);
-    expect(refused.headers['retry-after']).toBe('1');
-    expect(refused.headers['content-type']).toBe('application/json; charset=utf-8');
-    expect(refused.body).toBe('{"error":"Rate limit exceeded","retryAfter":1}');
+    const rejected = await order('ann');
+    expect(rejected.statusCode).toBe(429);
+    expect(rejected.headers['retry-after']).toBe('1');
+    expect(rejected.headers['content-type']).toBe('application/json; charset=utf-8');
+    expect(rejected.body).toBe('{"error":"Rate limit exceeded","retryAfter":1}');
   });
 
-  it('admits the refused client again after the wait it was told, and not before its next token', async () => {
+  it('admits the rejected client again after the wait it was told, and not before its next token', async () => {
     const { clock, order } = await build({ ...roomy, RATE_LIMIT_PER_SECOND: '1', RATE_LIMIT_BURST: '1' });
     await order('ann');
     await clock.advance(999);
@@ -61,14 +61,14 @@ describe('the rate limit gate', () => {
   it('answers with problem details a client that asks for them', async () => {
     const { app, order } = await build({ ...roomy, RATE_LIMIT_BURST: '1' });
     await order('ann');
-    const refused = await app.inject({
+    const rejected = await app.inject({
       method: 'POST',
       url: '/api/orders',
       headers: { 'x-user-id': 'ann', accept: 'application/problem+json' },
       payload: validOrder,
     });
-    expect(refused.headers['content-type']).toMatch(/^application\/problem\+json/);
-    expect(refused.json()).toEqual({
+    expect(rejected.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(rejected.json()).toEqual({
       type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
       title: 'Request cannot be satisfied as assigned quota has been exceeded',
       status: 429,

@@ -2,16 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { build } from '../build.ts';
 
 describe('while the server drains', () => {
-  it('refuses new orders with 503 until it is gone, and closes the connection', async () => {
+  it('rejects new orders with 503 until it is gone, and closes the connection', async () => {
     const { clock, drain, order } = await build({ SHUTDOWN_GRACE_MS: '5000' });
     await order();
     await clock.advance(0);
     const drained = drain();
     await clock.advance(1_900);
-    const refused = await order();
-    expect(refused.statusCode).toBe(503);
-    expect(refused.headers).toMatchObject({ 'retry-after': '4', connection: 'close' });
-    expect(refused.body).toBe('{"error":"Service shutting down","retryAfter":4}');
+    const rejected = await order();
+    expect(rejected.statusCode).toBe(503);
+    expect(rejected.headers).toMatchObject({ 'retry-after': '4', connection: 'close' });
+    expect(rejected.body).toBe('{"error":"Service shutting down","retryAfter":4}');
     await clock.advance(5_000);
     await drained;
   });

@@ -86,7 +86,7 @@ describe('HttpPaymentGateway', () => {
     const gateway = await build(answering(status, '{"error":"no"}'));
     expect(await gateway.charge(order, new RequestContext(), 1)).toEqual({
       state: 'failed',
-      reason: `payment refused with ${status}`,
+      reason: `payment rejected with ${status}`,
     });
   });
 

@@ -47,7 +47,7 @@ describe('MemoryOrderStore', () => {
     expect(await store.claim('order-99')).toBeUndefined();
   });
 
-  it('refuses to finish or postpone what nobody has claimed', async () => {
+  it('rejects to finish or postpone what nobody has claimed', async () => {
     const store = new MemoryOrderStore({ maxOrders: 10 });
     const { orderId } = await store.append(request);
     await expect(store.complete(orderId, paid)).rejects.toThrow('order-1 is queued, not processing');
@@ -79,7 +79,7 @@ describe('MemoryOrderStore', () => {
     expect(await store.get('order-1')).toBeUndefined();
   });
 
-  it('never forgets an unfinished order: full of them, it refuses', async () => {
+  it('never forgets an unfinished order: full of them, it rejects', async () => {
     const store = new MemoryOrderStore({ maxOrders: 2 });
     await store.append(request);
     await store.append(request);

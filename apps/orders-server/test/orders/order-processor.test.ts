@@ -85,7 +85,7 @@ describe('OrderProcessor', () => {
     expect(await store.unfinished()).toHaveLength(5);
   });
 
-  it('takes no place for an order that the store refuses, and passes on what else goes wrong there', async () => {
+  it('takes no place for an order that the store rejects, and passes on what else goes wrong there', async () => {
     const store = new MemoryOrderStore({ maxOrders: 1 });
     const { clock, payments, processor } = build({ store });
     payments.next = never;
@@ -101,11 +101,14 @@ describe('OrderProcessor', () => {
     const { clock, store, payments, processor } = build();
     payments.next = async (order) => {
       await order.claim();
-      return { state: 'failed', reason: 'payment refused with 402' };
+      return { state: 'failed', reason: 'payment rejected with 402' };
     };
     await processor.accept(request);
     await clock.advance(0);
-    expect(await store.get('order-1')).toMatchObject({ state: 'failed', reason: 'payment refused with 402' });
+    expect(await store.get('order-1')).toMatchObject({
+      state: 'failed',
+      reason: 'payment rejected with 402',
+    });
   });
 
   it('shows in the store where an order stands between two tries', async () => {
@@ -124,7 +127,7 @@ describe('OrderProcessor', () => {
     expect(await store.get('order-1')).toMatchObject({ state: 'paid', reason: undefined });
   });
 
-  it('gives a refused caller the later of its own backlog and the gateway', async () => {
+  it('gives a rejected caller the later of its own backlog and the gateway', async () => {
     const { clock, payments, processor } = build();
     payments.next = never;
     for (let i = 0; i < 5; i++) await processor.accept(request);

@@ -256,7 +256,7 @@ describe('PaymentClient', () => {
     expect(gateway.calls.length).toBeLessThanOrEqual(2 * ORDERS + windows * 20);
   });
 
-  it('pays nothing for tries that the breaker has refused: all orders outlast an outage', async () => {
+  it('pays nothing for tries that the breaker has rejected: all orders outlast an outage', async () => {
     const { clock, gateway, pay } = build({
       failuresToOpen: 1,
       payers: 1,

@@ -28,7 +28,7 @@ describe('POST /api/orders', () => {
     ['amount', { ...validOrder, amount: null }, 'amount must be integer'],
     ['an unknown field', { ...validOrder, paid: true }, 'paid is not a known field'],
     ['a list', [validOrder], 'the body must be object'],
-  ])('refuses a bad order and names %s', async (_field, payload, message) => {
+  ])('rejects a bad order and names %s', async (_field, payload, message) => {
     const { app } = await build();
     const response = await app.inject({ method: 'POST', url: '/api/orders', payload });
     expect(response.statusCode).toBe(400);
@@ -41,7 +41,7 @@ describe('POST /api/orders', () => {
     ['an attack on the prototype', '{"__proto__":{"admin":true},"item":"a","quantity":1,"amount":1}', 400],
     ['nothing', '', 400],
     ['more than the limit', JSON.stringify({ ...validOrder, item: 'x'.repeat(17_000) }), 413],
-  ])('refuses %s with a message', async (_what, payload, status) => {
+  ])('rejects %s with a message', async (_what, payload, status) => {
     const { app } = await build();
     const response = await app.inject({ method: 'POST', url: '/api/orders', headers: json, payload });
     expect(response.statusCode).toBe(status);
@@ -49,7 +49,7 @@ describe('POST /api/orders', () => {
   });
 
   it.each(['text/plain', 'application/xml', 'application/x-www-form-urlencoded'])(
-    'refuses a body of %s with 415',
+    'rejects a body of %s with 415',
     async (type) => {
       const { app } = await build();
       const headers = { 'content-type': type };
@@ -87,7 +87,7 @@ describe('POST /api/orders', () => {
     expect(response.body.length).toBeLessThan(300);
   });
 
-  it('gives back what the rate limit has taken for an order refused at the second look, and tells who leaves so', async () => {
+  it('gives back what the rate limit has taken for an order rejected at the second look, and tells who leaves so', async () => {
     const { app, clock, drain, order } = await build({
       WORKERS: '1',
       QUEUE_CAPACITY: '1',
@@ -97,10 +97,10 @@ describe('POST /api/orders', () => {
     });
     const users = ['ann', 'bob', 'cid', 'dan'];
     const replies = await Promise.all(users.map((user) => order(user)));
-    const refused = users.filter((_, i) => replies[i]?.statusCode === 503);
-    expect(refused.length).toBeGreaterThan(0);
+    const rejected = users.filter((_, i) => replies[i]?.statusCode === 503);
+    expect(rejected.length).toBeGreaterThan(0);
     await clock.advance(500);
-    for (const user of refused.slice(0, 1)) expect((await order(user)).statusCode).toBe(202);
+    for (const user of rejected.slice(0, 1)) expect((await order(user)).statusCode).toBe(202);
 
     const late = order('eve');
     const drained = drain();
@@ -110,7 +110,7 @@ describe('POST /api/orders', () => {
     expect(app.backpressure.shuttingDown).toBe(true);
   });
 
-  it('refuses at the second look an order that found the queue full only after its body was read', async () => {
+  it('rejects at the second look an order that found the queue full only after its body was read', async () => {
     const { app, clock } = await build({ WORKERS: '1', QUEUE_CAPACITY: '1', RATE_LIMIT_BURST: '100' });
     const together = await Promise.all(
       Array.from({ length: 5 }, () =>

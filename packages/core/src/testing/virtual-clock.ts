@@ -1,9 +1,14 @@
 import type { Clock, Timer } from '../clock.ts';
+import { Heap, HeapNode } from '../kit/heap.ts';
 
-interface Pending {
-  readonly due: number;
-  readonly order: number;
+/** A timer, ranked by the time at which it is due. */
+class Pending extends HeapNode {
   readonly callback: () => void;
+
+  constructor(due: number, callback: () => void) {
+    super(due);
+    this.callback = callback;
+  }
 }
 
 /**
@@ -12,8 +17,7 @@ interface Pending {
  */
 export class VirtualClock implements Clock {
   #now: number;
-  #order = 0;
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new Heap<Pending>();
   #turns: (() => void)[] = [];
 
   /** @param startMs - what `now()` says first. Default: 0. */
@@ -26,9 +30,13 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(callback: () => void, delayMs: number): Timer {
-    const timer = { due: this.#now + Math.max(0, delayMs), order: this.#order++, callback };
+    const timer = new Pending(this.#now + Math.max(0, delayMs), callback);
     this.#pending.add(timer);
-    return { cancel: () => void this.#pending.delete(timer) };
+    return {
+      cancel: () => {
+        if (timer.index !== -1) this.#pending.remove(timer);
+      },
+    };
   }
 
   /** A turn of the loop passes whenever time is advanced, by 0 ms too, and after each timer. */
@@ -79,18 +87,8 @@ export class VirtualClock implements Clock {
   }
 
   #nextUntil(end: number): Pending | undefined {
-    let next: Pending | undefined;
-    for (const timer of this.#pending) {
-      if (timer.due > end) continue;
-      if (
-        next === undefined ||
-        timer.due < next.due ||
-        (timer.due === next.due && timer.order < next.order)
-      ) {
-        next = timer;
-      }
-    }
-    return next;
+    const { first } = this.#pending;
+    return first !== undefined && first.rank <= end ? first : undefined;
   }
 
   /** Promises settle and turns pass until neither leads to the other any more. */
@@ -109,8 +107,8 @@ export class VirtualClock implements Clock {
   }
 
   #run(timer: Pending): void {
-    this.#pending.delete(timer);
-    this.#now = Math.max(this.#now, timer.due);
+    this.#pending.remove(timer);
+    this.#now = Math.max(this.#now, timer.rank);
     timer.callback();
   }
 }

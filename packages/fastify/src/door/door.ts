@@ -5,7 +5,7 @@ import { Guard, type Keeper } from './guard.ts';
 /**
  * Stands before Node's HTTP server on every connection, because where requests begin is known only to whoever has seen all of them.
  * To read a request through the server and answer it costs several times what reading and answering it on the socket does;
- * where most requests are refused, the difference is what is left for the others.
+ * where most requests are rejected, the difference is what is left for the others.
  */
 export function standBefore(server: Server, keeper: Keeper): void {
   const guards = new WeakMap<Socket, Guard>();

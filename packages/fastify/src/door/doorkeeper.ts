@@ -6,7 +6,7 @@ import { answers } from '../answers.ts';
 import { claim } from '../arrival.ts';
 import type { LoadGate } from '../gates/load.ts';
 import type { ShutdownGate } from '../gates/shutdown.ts';
-import { refusalForDeadline, refusalForLoad } from '../judgement.ts';
+import { rejectionForDeadline, rejectionForLoad } from '../judgement.ts';
 import type { ResolvedBackpressureOptions } from '../options.ts';
 import { type Overload, QUIET_MS } from '../overload.ts';
 import type { Replies } from '../reply.ts';
@@ -22,15 +22,15 @@ export interface Inside {
   readonly replies: Replies;
 }
 
-/** Refuses at the door whoever would come too late or be one too many inside, on routes whose URL is all there is to know of them. */
+/** Rejects at the door whoever would come too late or be one too many inside, on routes whose URL is all there is to know of them. */
 export class Doorkeeper implements Keeper {
   readonly #options: ResolvedBackpressureOptions;
   readonly #clock: Clock;
   readonly #inside: Inside;
   readonly #routes = new Map<string, RouteSettings | undefined>();
   #server: Server | undefined;
-  #refused = 0;
-  #lastRefusal = Number.NEGATIVE_INFINITY;
+  #rejected = 0;
+  #lastRejection = Number.NEGATIVE_INFINITY;
 
   constructor(options: ResolvedBackpressureOptions, inside: Inside) {
     this.#options = options;
@@ -43,15 +43,15 @@ export class Doorkeeper implements Keeper {
     this.#server = server;
   }
 
-  /** Requests refused so far. */
-  get refused(): number {
-    return this.#refused;
+  /** Requests rejected so far. */
+  get rejected(): number {
+    return this.#rejected;
   }
 
   get isNeeded(): boolean {
     const { overload, shutdown } = this.#inside;
-    // Those who only come too late do not make an overload, but to refuse them inside might.
-    return !shutdown.begun && (overload.isOn || this.#clock.now() - this.#lastRefusal < QUIET_MS);
+    // Those who only come too late do not make an overload, but to reject them inside might.
+    return !shutdown.begun && (overload.isOn || this.#clock.now() - this.#lastRejection < QUIET_MS);
   }
 
   /** A route with parameters, wildcards or constraints is not known by its URL: its requests are judged inside. */
@@ -76,11 +76,11 @@ export class Doorkeeper implements Keeper {
     const tier = this.#options.load?.door?.tierOf?.({ method, path, headers, remoteAddress });
     const asked = { settings, now, ...claim(headers, tier, settings, this.#options, now) };
     const { load, overload, replies } = this.#inside;
-    const refusal = refusalForDeadline(asked, load) ?? refusalForLoad(asked, load);
-    if (refusal === undefined) return undefined;
-    if (refusal.answer === answers.overloaded) overload.refused(now);
-    this.#refused++;
-    this.#lastRefusal = now;
-    return replies.onWire(refusal, this.#server?.keepAliveTimeout ?? 0);
+    const rejection = rejectionForDeadline(asked, load) ?? rejectionForLoad(asked, load);
+    if (rejection === undefined) return undefined;
+    if (rejection.answer === answers.overloaded) overload.rejected(now);
+    this.#rejected++;
+    this.#lastRejection = now;
+    return replies.onWire(rejection, this.#server?.keepAliveTimeout ?? 0);
   }
 }

@@ -4,9 +4,9 @@ import { MAX_HEAD_BYTES, type PlainRequest, parsePlainRequest, type RequestHead 
 
 /** Decides who comes in. */
 export interface Keeper {
-  /** Whether there is anybody to refuse at all. */
+  /** Whether there is anybody to reject at all. */
   readonly isNeeded: boolean;
-  /** The whole answer to a request that is refused, as it goes on the wire; undefined to let it in. */
+  /** The whole answer to a request that is rejected, as it goes on the wire; undefined to let it in. */
   answer(head: RequestHead): string | undefined;
 }
 
@@ -15,7 +15,7 @@ type DataListener = (chunk: Buffer) => void;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * One connection, from its first byte on. It follows where requests begin and end, answers those that are refused and passes on the
+ * One connection, from its first byte on. It follows where requests begin and end, answers those that are rejected and passes on the
  * rest. At anything about which there could be two opinions (a body in chunks, an upgrade, a header twice) it gives the connection
  * back for good: from then on nobody but the server's parser knows where requests begin.
  */
@@ -57,10 +57,10 @@ export class Guard {
     response.once('close', () => this.#underWay--);
   }
 
-  /** Refused are requests at the front; the server is given all others in one piece, because it may pause after any of them. */
+  /** Rejected are requests at the front; the server is given all others in one piece, because it may pause after any of them. */
   readonly #onData = (chunk: Buffer): void => {
     let at = 0;
-    let refused = 0;
+    let rejected = 0;
     while (at < chunk.length) {
       const left = at === 0 ? chunk : chunk.subarray(at);
       if (this.#rest > 0) {
@@ -76,14 +76,14 @@ export class Guard {
       }
       this.#begun = NOTHING;
       this.#rest = plain.length - before;
-      const answer = at === refused && before === 0 ? this.#answerTo(plain, left) : undefined;
+      const answer = at === rejected && before === 0 ? this.#answerTo(plain, left) : undefined;
       at += this.#take(left);
       if (answer === undefined) continue;
       this.#socket.write(answer, 'latin1');
-      refused = at;
+      rejected = at;
     }
-    if (refused < chunk.length)
-      this.#server.call(this.#socket, refused === 0 ? chunk : chunk.subarray(refused));
+    if (rejected < chunk.length)
+      this.#server.call(this.#socket, rejected === 0 ? chunk : chunk.subarray(rejected));
   };
 
   /** How much of `left` belongs to the request under way. */
@@ -100,7 +100,7 @@ export class Guard {
   }
 
   /**
-   * The answer to a request that is refused here: one of which all has come, because the server minds how long the rest takes; and
+   * The answer to a request that is rejected here: one of which all has come, because the server minds how long the rest takes; and
    * nobody is overtaken by it, nor sent more than is read.
    */
   #answerTo({ head, length }: PlainRequest, left: Buffer): string | undefined {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GRPC_TIMEOUT_HEADER, parseGrpcTimeoutMs, parseTimeoutMs, TIMEOUT_HEADER } from '@bp/context';
-import { checkNonNegative, checkPositive } from '@bp/core';
+import { checkNonNegative, checkPositive } from '@bp/core/kit';
 
 /** How the time a client gives its request is read and bounded. */
 export interface DeadlineOptions {
@@ -10,7 +10,7 @@ export interface DeadlineOptions {
   readonly maxMs?: number | undefined;
   /**
    * Milliseconds an answer takes to get back to the client (>= 0): a request that has no more left than this, after
-   * whatever wait it faces, is refused at once. Default: 10.
+   * whatever wait it faces, is rejected at once. Default: 10.
    */
   readonly marginMs?: number | undefined;
 }

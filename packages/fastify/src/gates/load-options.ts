@@ -1,13 +1,13 @@
 import { performance } from 'node:perf_hooks';
+import type { CallContext } from '@bp/core';
 import {
-  type AdmissionOptions,
   checkBetween,
   checkBoolean,
   checkFunction,
   checkNonNegative,
   checkOptions,
   checkPositive,
-} from '@bp/core';
+} from '@bp/core/kit';
 import type { RequestHead } from '../door/request-head.ts';
 import type { LoopTime } from '../loop-monitor.ts';
 
@@ -17,18 +17,18 @@ import type { LoopTime } from '../loop-monitor.ts';
  */
 export interface LoadSource {
   /** Milliseconds that a call made now would wait; 0 if it would not. */
-  estimatedWaitMs(ctx?: AdmissionOptions): number;
-  /** Milliseconds after which a call refused now does best to come back. Default: until the wait is short enough. */
-  retryAfterMs?(ctx?: AdmissionOptions): number | undefined;
+  estimatedWaitMs(ctx?: CallContext): number;
+  /** Milliseconds after which a call rejected now does best to come back. Default: until the wait is short enough. */
+  retryAfterMs?(ctx?: CallContext): number | undefined;
   /** Whether a call made now would find room at all. Default: it always would. */
-  check?(ctx?: AdmissionOptions): boolean;
+  check?(ctx?: CallContext): boolean;
 }
 
 /** How the event loop is watched. */
 export interface EventLoopOptions {
   /** The lag, in milliseconds (> 0), that may stand for a whole interval before the loop counts as late. Default: 20. */
   readonly targetLagMs?: number | undefined;
-  /** The lag of a single turn, in milliseconds (>= `targetLagMs`), above which requests are refused at once. Default: 100. */
+  /** The lag of a single turn, in milliseconds (>= `targetLagMs`), above which requests are rejected at once. Default: 100. */
   readonly maxLagMs?: number | undefined;
   /** Milliseconds between two looks at the loop (> 0, at most half of `intervalMs`). Default: 20. */
   readonly tickMs?: number | undefined;
@@ -40,7 +40,7 @@ export interface EventLoopOptions {
   readonly loopTime?: (() => LoopTime) | undefined;
 }
 
-/** Who is refused at the door. */
+/** Who is rejected at the door. */
 export interface DoorOptions {
   /**
    * What the plugin's `tierOf` says, from the head of the request alone: there is no request of Fastify's yet. Required if
@@ -49,15 +49,15 @@ export interface DoorOptions {
   readonly tierOf?: ((head: RequestHead) => string | undefined) | undefined;
 }
 
-/** When requests are refused because the server is busy. */
+/** When requests are rejected because the server is busy. */
 export interface LoadOptions {
   /** What requests go on to wait for. Default: none. */
   readonly sources?: readonly LoadSource[] | undefined;
-  /** Milliseconds of wait, at any source or for a turn of the loop, above which the least important are refused (> 0). Default: 100. */
+  /** Milliseconds of wait, at any source or for a turn of the loop, above which the least important are rejected (> 0). Default: 100. */
   readonly maxWaitMs?: number | undefined;
   /**
-   * How much further load must rise before the most important are refused too, as a share of the limit (0 to 100); those
-   * between are refused in between, by the cube of the share of recent requests that were less important. 0 treats all
+   * How much further load must rise before the most important are rejected too, as a share of the limit (0 to 100); those
+   * between are rejected in between, by the cube of the share of recent requests that were less important. 0 treats all
    * alike. Default: 1, up to twice the limit.
    */
   readonly headroom?: number | undefined;
@@ -69,15 +69,15 @@ export interface LoadOptions {
   /** Watch the event loop: false, or how. Default: true. */
   readonly eventLoop?: boolean | EventLoopOptions | undefined;
   /**
-   * Refuse on the socket where possible, before Node's HTTP server and Fastify see the request: a fraction of the cost,
-   * which is what goodput at ten times the capacity is made of. Such a refusal runs no hook and writes no log; it is in
+   * Reject on the socket where possible, before Node's HTTP server and Fastify see the request: a fraction of the cost,
+   * which is what goodput at ten times the capacity is made of. Such a rejection runs no hook and writes no log; it is in
    * `stats()`. It applies to plain HTTP/1.1 requests of routes without parameters that come in one piece, without TLS and not with
    * `rewriteUrl`, and costs every request some 20 us, because where requests begin is known only to whoever has followed their
    * connection from its first byte on.
    * An object if there are tiers. Default: false.
    */
   readonly door?: boolean | DoorOptions | undefined;
-  /** The most milliseconds over which the return of those who were refused is spread (>= 0; 0 spreads nothing). Default: 30 000. */
+  /** The most milliseconds over which the return of those who were rejected is spread (>= 0; 0 spreads nothing). Default: 30 000. */
   readonly maxSpreadMs?: number | undefined;
 }
 

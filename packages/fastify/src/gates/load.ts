@@ -1,4 +1,4 @@
-import type { AdmissionOptions, Clock } from '@bp/core';
+import type { CallContext, Clock } from '@bp/core';
 import { LoopLoad, type RequestCounts } from '../loop-load.ts';
 import { PriorityRanks } from '../priority-ranks.ts';
 import { ReturnSpread } from '../return-spread.ts';
@@ -10,13 +10,13 @@ const LEAST_RETRY_MS = 1;
 const LEAST_SHARE = 0.01;
 
 /** Who asks, as far as sources may care. */
-export type Asker = Pick<AdmissionOptions, 'priority' | 'deadline' | 'key'>;
+export type Asker = Pick<CallContext, 'priority' | 'deadline' | 'key'>;
 
 /** What sources are asked with: one object for all requests, filled in anew for each. */
 type Question = { -readonly [K in keyof Asker]: Asker[K] };
 
 /**
- * Refuses when the server is busy, the least important first. Busy is a wait, expected at one of the sources or for a
+ * Rejects when the server is busy, the least important first. Busy is a wait, expected at one of the sources or for a
  * turn of the loop, that reaches `maxWaitMs`, or an event loop that is late.
  */
 export class LoadGate {
@@ -48,7 +48,7 @@ export class LoadGate {
     return this.#turns.waiting;
   }
 
-  /** Milliseconds over which those who are refused now should return, beyond the time they are refused for. */
+  /** Milliseconds over which those who are rejected now should return, beyond the time they are rejected for. */
   get spreadMs(): number {
     return this.#spread.spreadMs();
   }
@@ -69,13 +69,13 @@ export class LoadGate {
     return longest;
   }
 
-  /** Load as a share of what the least important may meet: from 1 on they are refused. */
+  /** Load as a share of what the least important may meet: from 1 on they are rejected. */
   pressure(route: ResolvedRouteLoadOptions, now: number): number {
     return Math.max(this.waitMs(route) / route.maxWaitMs, this.#loop?.pressure(now) ?? 0);
   }
 
   /** Undefined to admit, else milliseconds (> 0) after which the request would be admitted. Counts nothing. */
-  refusal(
+  rejection(
     route: ResolvedRouteLoadOptions,
     { priority = 0, deadline, key }: Asker,
     now: number,
@@ -88,8 +88,8 @@ export class LoadGate {
     const overtaken = alike ? 0 : this.#admitted.above(priority, now);
     const lessImportant = alike ? 0 : this.#admitted.below(priority, now);
     const retryAfterMs =
-      this.#refusalByWait(route, allowed * route.maxWaitMs, 1 - overtaken) ??
-      this.#refusalByLoop(allowed, 1 - lessImportant, now);
+      this.#rejectionByWait(route, allowed * route.maxWaitMs, 1 - overtaken) ??
+      this.#rejectionByLoop(allowed, 1 - lessImportant, now);
     // Whoever cannot say yet how long, a pool whose first jobs still run, must not be taken to mean now.
     return retryAfterMs === undefined ? undefined : Math.max(LEAST_RETRY_MS, retryAfterMs);
   }
@@ -101,10 +101,10 @@ export class LoadGate {
     this.#spread.admitted(now);
   }
 
-  /** A request of this priority was refused for load. */
-  refused(priority: number, now: number): void {
+  /** A request of this priority was rejected for load. */
+  rejected(priority: number, now: number): void {
     this.#arrived.count(priority, now);
-    this.#spread.refused(now);
+    this.#spread.rejected(now);
   }
 
   /** Whether the work of a request of this route may begin at once. */
@@ -124,9 +124,9 @@ export class LoadGate {
   }
 
   /** @param share - of what is served, as much as is left for such a request and those below it. */
-  #refusalByWait(route: ResolvedRouteLoadOptions, allowedMs: number, share: number): number | undefined {
+  #rejectionByWait(route: ResolvedRouteLoadOptions, allowedMs: number, share: number): number | undefined {
     for (const source of route.sources) {
-      const retryAfterMs = refusalBySource(source, allowedMs, share, this.#question);
+      const retryAfterMs = rejectionBySource(source, allowedMs, share, this.#question);
       if (retryAfterMs !== undefined) return retryAfterMs;
     }
     if (!this.#paces(route)) return undefined;
@@ -140,14 +140,14 @@ export class LoadGate {
   }
 
   /** @param share - of those admitted, as many as are not less important. */
-  #refusalByLoop(allowed: number, share: number, now: number): number | undefined {
+  #rejectionByLoop(allowed: number, share: number, now: number): number | undefined {
     if (this.#loop === undefined || this.#loop.pressure(now, Math.max(LEAST_SHARE, share)) < allowed)
       return undefined;
-    return this.#loop.refuse(now);
+    return this.#loop.reject(now);
   }
 }
 
-function refusalBySource(
+function rejectionBySource(
   source: LoadSource,
   allowedMs: number,
   share: number,

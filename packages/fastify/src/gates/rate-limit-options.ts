@@ -1,10 +1,11 @@
-import { type AdmissionOptions, checkFunction, checkInteger, checkOneOf, checkOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
+import { checkFunction, checkInteger, checkOneOf, checkOptions } from '@bp/core/kit';
 import type { PerClientRateLimiterOptions } from '@bp/rate-limiter';
 import type { FastifyRequest } from 'fastify';
 import { isFieldName } from '../rate-limit-fields.ts';
 
 /** When the `RateLimit` fields are sent. */
-export type RateLimitFieldsMode = 'always' | 'refused' | 'never';
+export type RateLimitFieldsMode = 'always' | 'rejected' | 'never';
 
 /** How clients are told apart and what they are told. */
 export interface ClientOptions {
@@ -17,7 +18,7 @@ export interface ClientOptions {
   readonly ipv6Prefix?: number | undefined;
   /** What the policy is called in the `RateLimit` fields and in problem details: 1 to 100 printable ASCII characters. Default: `default`; for a tier, its name. */
   readonly policy?: string | undefined;
-  /** When the `RateLimit` and `RateLimit-Policy` fields are sent: `always`, `refused` or `never`. Default: `always`. */
+  /** When the `RateLimit` and `RateLimit-Policy` fields are sent: `always`, `rejected` or `never`. Default: `always`. */
   readonly fields?: RateLimitFieldsMode | undefined;
 }
 
@@ -34,7 +35,7 @@ export interface LocalRateLimitOptions
 /** A limiter that answers by promise: a `RedisRateLimiter` is one. */
 export interface SharedRateLimiter {
   /** Resolves to admit; rejects with a `RejectedError`. Any other rejection fails the request. */
-  acquire(key: string, ctx?: AdmissionOptions): Promise<void>;
+  acquire(key: string, ctx?: CallContext): Promise<void>;
 }
 
 /** A limit that is kept elsewhere, and shared. It is not closed with the server. */
@@ -72,7 +73,7 @@ export function resolveClientOptions(path: string, options: ClientOptions): Reso
     key,
     ipv6Prefix,
     policy,
-    fields: checkOneOf(`${path}.fields`, fields, ['always', 'refused', 'never']),
+    fields: checkOneOf(`${path}.fields`, fields, ['always', 'rejected', 'never']),
   };
 }
 

@@ -23,7 +23,7 @@ export interface RateLimitQuestion {
   readonly now: number;
 }
 
-/** Refuses whoever sends more than its share. */
+/** Rejects whoever sends more than its share. */
 export interface RateLimitGate {
   /** What it is called in problem details, for a client of `tier`. */
   policyOf(tier: string | undefined): string;
@@ -34,7 +34,7 @@ export interface RateLimitGate {
    * `Infinity` for never. Sets the `RateLimit` fields of the reply.
    */
   decide(key: string, question: RateLimitQuestion): number | undefined | Promise<number | undefined>;
-  /** Gives back what a request took that was refused for load after all. */
+  /** Gives back what a request took that was rejected for load after all. */
   refund(key: string, question: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void;
   close(): Promise<void>;
 }
@@ -123,7 +123,7 @@ class LocalRateLimit implements RateLimitGate {
   }
 }
 
-/** What is left of a shared limit is not known here, so only a refusal carries a field. */
+/** What is left of a shared limit is not known here, so only a rejection carries a field. */
 class SharedRateLimit implements RateLimitGate {
   readonly #limiter: SharedRateLimiter;
   readonly #keys: ClientKeys;

@@ -1,4 +1,4 @@
-import type { AdmissionOptions } from '@bp/core';
+import type { CallContext } from '@bp/core';
 
 /** Whether the server is leaving, and when it will be gone. */
 export class ShutdownGate {
@@ -10,7 +10,7 @@ export class ShutdownGate {
   }
 
   /** Begins once; the first deadline stands. */
-  begin({ deadline }: AdmissionOptions): void {
+  begin({ deadline }: CallContext): void {
     this.#begun = true;
     this.#deadline ??= deadline;
   }

@@ -18,7 +18,7 @@ export interface OpenTelemetryMeter {
 export function exportToOpenTelemetry(given: OpenTelemetryMeter, stats: () => BackpressureStats): () => void {
   const meter = given as Meter;
   const requests = meter.createObservableCounter('backpressure.requests', {
-    description: 'Requests, by whether they passed every gate, and if not by what refused them.',
+    description: 'Requests, by whether they passed every gate, and if not by what rejected them.',
     unit: '{request}',
   });
   const disconnected = meter.createObservableCounter('backpressure.disconnected_requests', {
@@ -49,8 +49,8 @@ export function exportToOpenTelemetry(given: OpenTelemetryMeter, stats: () => Ba
   const observe = (result: BatchObservableResult): void => {
     const now = stats();
     result.observe(requests, now.admitted, { 'backpressure.result': 'admitted' });
-    for (const [reason, count] of Object.entries(now.refused)) {
-      result.observe(requests, count, { 'backpressure.result': 'refused', 'backpressure.reason': reason });
+    for (const [reason, count] of Object.entries(now.rejected)) {
+      result.observe(requests, count, { 'backpressure.result': 'rejected', 'backpressure.reason': reason });
     }
     result.observe(disconnected, now.disconnected);
     result.observe(active, now.active);

@@ -18,7 +18,7 @@ interface GaugeMetric extends Metric {
   readonly aggregator: 'sum' | 'max' | 'average';
 }
 
-const REFUSED = 'backpressure_requests_refused_total';
+const REFUSED = 'backpressure_requests_rejected_total';
 
 const counters: readonly Metric[] = [
   {
@@ -95,12 +95,12 @@ export async function exportToPrometheus(
   }
   new Counter({
     name: REFUSED,
-    help: 'Requests answered with 429, 503 or 504, by what refused them.',
+    help: 'Requests answered with 429, 503 or 504, by what rejected them.',
     labelNames: ['reason'],
     registers,
     collect() {
       this.reset();
-      for (const [reason, count] of Object.entries(stats().refused)) this.inc({ reason }, count);
+      for (const [reason, count] of Object.entries(stats().rejected)) this.inc({ reason }, count);
     },
   });
   return () => {

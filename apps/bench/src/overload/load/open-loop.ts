@@ -68,7 +68,7 @@ export class OpenLoop {
         const events = this.#events;
         for (; next <= now && next < end; next += this.#gapMs(phase.rate)) this.#arrive(next, tally);
         this.#sendWaiting();
-        // It never sleeps: to wake a client on the same machine costs a server as much as its refusal, and over a network nothing.
+        // It never sleeps: to wake a client on the same machine costs a server as much as its rejection, and over a network nothing.
         await new Promise(setImmediate);
         const then = performance.now();
         if (events === this.#events) idleMs += then - now;

@@ -10,7 +10,7 @@ export interface TierReport {
   readonly offered: number;
   readonly good: number;
   readonly late: number;
-  readonly refused: number;
+  readonly rejected: number;
 }
 
 export interface LoadReport extends Phase {
@@ -20,13 +20,13 @@ export interface LoadReport extends Phase {
   /** Answered 2xx after the deadline. */
   readonly late: number;
   /** Answered 429, 503 or 504. */
-  readonly refused: number;
+  readonly rejected: number;
   /** Given up by the client at the deadline because no connection was free. */
   readonly unsent: number;
   readonly failed: number;
   readonly admittedP50Ms: number;
   readonly admittedP99Ms: number;
-  readonly refusedP99Ms: number;
+  readonly rejectedP99Ms: number;
   /** The share of the phase in which this process was busy itself: near 1, what is measured is no longer the server alone. */
   readonly generatorBusy: number;
   readonly tiers: Readonly<Record<Tier, TierReport>>;
@@ -37,10 +37,10 @@ export class Tally {
   readonly #phase: Phase;
   readonly #deadlineMs: number;
   readonly #admitted: Histogram = build();
-  readonly #refusals: Histogram = build();
-  readonly #counts = { offered: 0, good: 0, late: 0, refused: 0, unsent: 0 };
+  readonly #rejections: Histogram = build();
+  readonly #counts = { offered: 0, good: 0, late: 0, rejected: 0, unsent: 0 };
   readonly #tiers = Object.fromEntries(
-    Object.keys(TIER_SHARES).map((tier) => [tier, { offered: 0, good: 0, late: 0, refused: 0 }]),
+    Object.keys(TIER_SHARES).map((tier) => [tier, { offered: 0, good: 0, late: 0, rejected: 0 }]),
   ) as Record<Tier, { -readonly [K in keyof TierReport]: number }>;
   generatorBusy = 0;
 
@@ -64,25 +64,25 @@ export class Tally {
     if (outcome === undefined) return;
     this.#counts[outcome]++;
     this.#tiers[tier][outcome]++;
-    (outcome === 'refused' ? this.#refusals : this.#admitted).recordValue(ms);
+    (outcome === 'rejected' ? this.#rejections : this.#admitted).recordValue(ms);
   }
 
-  #outcome(status: number | undefined, ms: number): 'good' | 'late' | 'refused' | undefined {
-    if (status === 429 || status === 503 || status === 504) return 'refused';
+  #outcome(status: number | undefined, ms: number): 'good' | 'late' | 'rejected' | undefined {
+    if (status === 429 || status === 503 || status === 504) return 'rejected';
     if (status === undefined || status < 200 || status > 299) return undefined;
     return ms <= this.#deadlineMs ? 'good' : 'late';
   }
 
   report(): LoadReport {
-    const { offered, good, late, refused, unsent } = this.#counts;
+    const { offered, good, late, rejected, unsent } = this.#counts;
     return {
       ...this.#phase,
       ...this.#counts,
       // An answer that never came is a failure too.
-      failed: offered - good - late - refused - unsent,
+      failed: offered - good - late - rejected - unsent,
       admittedP50Ms: this.#admitted.getValueAtPercentile(50),
       admittedP99Ms: this.#admitted.getValueAtPercentile(99),
-      refusedP99Ms: this.#refusals.getValueAtPercentile(99),
+      rejectedP99Ms: this.#rejections.getValueAtPercentile(99),
       generatorBusy: this.generatorBusy,
       tiers: this.#tiers,
     };

@@ -11,7 +11,7 @@ const ANSWER = [
   BODY,
 ].join('\r\n');
 
-/** The yardstick of refusals: reads nothing, knows nothing and writes the same answer to whatever comes. */
+/** The yardstick of rejections: reads nothing, knows nothing and writes the same answer to whatever comes. */
 export function constant(): Server {
   return createServer((socket) => {
     socket.on('error', () => {});

@@ -22,14 +22,14 @@ export function orderRoutes(app: FastifyInstance, { processor, store }: OrderRou
     async (request, reply) => {
       const order = await processor.accept(request.body);
       // It passed the gates, and while its body was read the last place went to another, or the server began to leave.
-      if (order === undefined) throw refusal();
+      if (order === undefined) throw rejection();
       const { orderId } = order;
       return reply.code(202).send({ message: 'Order queued', orderId, queueSize: processor.stats().queued });
     },
   );
   allowOnly(app, '/api/orders', ['POST']);
 
-  const refusal = (): RejectedError =>
+  const rejection = (): RejectedError =>
     app.backpressure.shuttingDown
       ? new RejectedError('SHUTTING_DOWN', 'orders')
       : new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: processor.retryAfterMs() });

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 import { checkPositive } from './validate.ts';
 
 const DEFAULT_BUDGET_MS = 5;
@@ -11,7 +11,7 @@ const MAX_UNSEEN = 7;
 
 /**
  * How much of one turn of the event loop may go to starting work. While work runs, arrivals wait in kernel buffers
- * where nothing can time or refuse them; so whoever has spent the budget gives the loop back and goes on in the
+ * where nothing can time or reject them; so whoever has spent the budget gives the loop back and goes on in the
  * next turn, after the arrivals have been seen.
  *
  * All primitives of one clock share one budget: the loop is one, however many pools run on it.

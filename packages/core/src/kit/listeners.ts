@@ -10,6 +10,11 @@ export type Unsubscribe = () => void;
 export class Listeners<Event> {
   #listeners: readonly ((event: Event) => void)[] = [];
 
+  /** Whether there is no listener. */
+  get isEmpty(): boolean {
+    return this.#listeners.length === 0;
+  }
+
   /** Adds `listener`; the same function added twice is called twice. */
   add(listener: (event: Event) => void): Unsubscribe {
     const own = (event: Event): void => listener(event);

@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type AdmissionOptions,
-  NO_ADMISSION_OPTIONS,
-  RejectedError,
-  refusalAtEntry,
-  refusalFor,
-  watchAdmission,
-} from '../src/index.ts';
+import { type CallContext, RejectedError } from '../src/index.ts';
+import { EMPTY_CONTEXT, rejectionAtEntry, rejectionFor, watchContext } from '../src/kit/index.ts';
 import { VirtualClock } from '../src/testing/index.ts';
 
 /** An AbortController whose signal counts the listeners it has. */
@@ -47,25 +41,25 @@ function doneContext() {
   return { ctx, listeners, end };
 }
 
-describe('NO_ADMISSION_OPTIONS', () => {
+describe('EMPTY_CONTEXT', () => {
   it('says nothing and cannot be made to', () => {
-    expect(NO_ADMISSION_OPTIONS).toEqual({});
-    expect(Object.isFrozen(NO_ADMISSION_OPTIONS)).toBe(true);
+    expect(EMPTY_CONTEXT).toEqual({});
+    expect(Object.isFrozen(EMPTY_CONTEXT)).toBe(true);
   });
 });
 
-describe('refusalFor', () => {
-  it('keeps the code of the refusal that ended the call, but is one of its own', () => {
+describe('rejectionFor', () => {
+  it('keeps the code of the rejection that ended the call, but is one of its own', () => {
     const reason = new RejectedError('SHUTTING_DOWN', 'pool', { retryAfterMs: 5, workBegan: true });
-    const refusal = refusalFor(reason, 'queue');
-    expect(refusal).not.toBe(reason);
-    expect(refusal).toMatchObject({
+    const rejection = rejectionFor(reason, 'queue');
+    expect(rejection).not.toBe(reason);
+    expect(rejection).toMatchObject({
       code: 'SHUTTING_DOWN',
       limiter: 'queue',
       cause: reason,
       workBegan: false,
     });
-    expect(refusal.retryAfterMs, 'what another primitive computed says nothing here').toBeUndefined();
+    expect(rejection.retryAfterMs, 'what another primitive computed says nothing here').toBeUndefined();
   });
 
   it.each([
@@ -76,30 +70,30 @@ describe('refusalFor', () => {
     [undefined, 'CANCELLED'],
     [null, 'CANCELLED'],
   ] as const)('%s is %s', (reason, code) => {
-    expect(refusalFor(reason, 'queue')).toMatchObject({ code, limiter: 'queue' });
-    expect(refusalFor(reason, 'queue').cause).toBe(reason);
+    expect(rejectionFor(reason, 'queue')).toMatchObject({ code, limiter: 'queue' });
+    expect(rejectionFor(reason, 'queue').cause).toBe(reason);
   });
 
   it('tells AbortSignal.timeout from abort()', async () => {
     const signal = AbortSignal.timeout(1);
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
-    expect(refusalFor(signal.reason, 'queue').code).toBe('DEADLINE_EXCEEDED');
-    expect(refusalFor(AbortSignal.abort().reason, 'queue').code).toBe('CANCELLED');
+    expect(rejectionFor(signal.reason, 'queue').code).toBe('DEADLINE_EXCEEDED');
+    expect(rejectionFor(AbortSignal.abort().reason, 'queue').code).toBe('CANCELLED');
   });
 });
 
-describe('refusalAtEntry', () => {
+describe('rejectionAtEntry', () => {
   const clock = new VirtualClock(1000);
 
-  it.each<[string, AdmissionOptions]>([
+  it.each<[string, CallContext]>([
     ['nothing', {}],
     ['a deadline to come', { deadline: 1000.001 }],
     ['no deadline in words', { deadline: Number.POSITIVE_INFINITY }],
     ['a signal', { signal: new AbortController().signal }],
     ['a context', { ...doneContext().ctx, deadline: 2000 }],
-  ])('lets pass: %s', (_name, ctx) => expect(refusalAtEntry(ctx, clock, 'queue')).toBeUndefined());
+  ])('lets pass: %s', (_name, ctx) => expect(rejectionAtEntry(ctx, clock, 'queue')).toBeUndefined());
 
-  it.each<[string, AdmissionOptions, string]>([
+  it.each<[string, CallContext, string]>([
     ['a deadline that is now', { deadline: 1000 }, 'DEADLINE_EXCEEDED'],
     ['a deadline that has passed', { deadline: -1 }, 'DEADLINE_EXCEEDED'],
     ['a deadline that is no time', { deadline: Number.NaN }, 'DEADLINE_EXCEEDED'],
@@ -111,8 +105,8 @@ describe('refusalAtEntry', () => {
       { ...doneContext().ctx, deadline: 1 },
       'DEADLINE_EXCEEDED',
     ],
-  ])('refuses %s', (_name, ctx, code) => {
-    expect(refusalAtEntry(ctx, clock, 'queue')).toMatchObject({ code, limiter: 'queue' });
+  ])('rejects %s', (_name, ctx, code) => {
+    expect(rejectionAtEntry(ctx, clock, 'queue')).toMatchObject({ code, limiter: 'queue' });
   });
 
   it('does not touch the signal of a context with onDone: making one may cost', () => {
@@ -122,15 +116,15 @@ describe('refusalAtEntry', () => {
         throw new Error('was read');
       },
     };
-    expect(refusalAtEntry(ctx, clock, 'queue')).toBeUndefined();
-    expect(watchAdmission(ctx, clock, 'queue', () => {})).toBeTypeOf('function');
+    expect(rejectionAtEntry(ctx, clock, 'queue')).toBeUndefined();
+    expect(watchContext(ctx, clock, 'queue', () => {})).toBeTypeOf('function');
   });
 });
 
-describe('watchAdmission', () => {
+describe('watchContext', () => {
   it('watches nothing where nothing can end', () => {
     const clock = new VirtualClock();
-    expect(watchAdmission({ priority: 3, cost: 2 }, clock, 'queue', () => {})).toBeUndefined();
+    expect(watchContext({ priority: 3, cost: 2 }, clock, 'queue', () => {})).toBeUndefined();
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -150,7 +144,7 @@ describe('watchAdmission', () => {
         // Set before the watch, so that at the same instant whoever stops is first and the signal comes second.
         if (stopMs !== undefined) clock.setTimer(() => stop?.(), stopMs);
         clock.setTimer(() => caller.controller.abort(), abortMs);
-        const stop = watchAdmission({ signal, deadline: deadlineMs }, clock, 'queue', ({ code }) => {
+        const stop = watchContext({ signal, deadline: deadlineMs }, clock, 'queue', ({ code }) => {
           told.push({ code, at: clock.now() });
         });
         clock.advanceSync(30);
@@ -175,7 +169,7 @@ describe('watchAdmission', () => {
     const clock = new VirtualClock();
     const told: string[] = [];
     const signal = AbortSignal.abort(new RejectedError('SHED', 'queue'));
-    const stop = watchAdmission({ signal, deadline: 5 }, clock, 'pool', ({ code, limiter }) => {
+    const stop = watchContext({ signal, deadline: 5 }, clock, 'pool', ({ code, limiter }) => {
       told.push(`${limiter} ${code}`);
     });
     expect(told).toEqual(['pool SHED']);
@@ -186,7 +180,7 @@ describe('watchAdmission', () => {
   it('tells in the next turn at the earliest of a deadline that has passed', () => {
     const clock = new VirtualClock(100);
     const told: string[] = [];
-    watchAdmission({ deadline: 50 }, clock, 'queue', ({ code }) => told.push(code));
+    watchContext({ deadline: 50 }, clock, 'queue', ({ code }) => told.push(code));
     expect(told).toEqual([]);
     clock.advanceSync(0);
     expect(told).toEqual(['DEADLINE_EXCEEDED']);
@@ -196,7 +190,7 @@ describe('watchAdmission', () => {
     const clock = new VirtualClock();
     const { ctx, listeners, end } = doneContext();
     const told: RejectedError[] = [];
-    const stop = watchAdmission({ ...ctx, deadline: 5 }, clock, 'queue', (refusal) => told.push(refusal));
+    const stop = watchContext({ ...ctx, deadline: 5 }, clock, 'queue', (rejection) => told.push(rejection));
     expect(clock.pendingTimers).toBe(0);
     end(new RejectedError('DEADLINE_EXCEEDED', 'request-context', { workBegan: true }));
     expect(told).toHaveLength(1);

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { build } from '../build.ts';
 
-const refusedLines = (lines: readonly { msg: string }[]) => lines.filter(({ msg }) => msg === 'refused');
+const rejectedLines = (lines: readonly { msg: string }[]) => lines.filter(({ msg }) => msg === 'rejected');
 
-describe('refusals', () => {
+describe('rejections', () => {
   it('are counted, and told in one line for ten seconds of them', async () => {
     const { clock, order, lines } = await build({ RATE_LIMIT_BURST: '1' });
     for (let i = 0; i < 8; i++) await order('ann');
-    expect(refusedLines(lines)).toEqual([]);
+    expect(rejectedLines(lines)).toEqual([]);
     await clock.advance(10_000);
-    expect(refusedLines(lines)).toMatchObject([{ refused: { rateLimited: 7 } }]);
+    expect(rejectedLines(lines)).toMatchObject([{ rejected: { rateLimited: 7 } }]);
     await clock.advance(60_000);
-    expect(refusedLines(lines)).toHaveLength(1);
+    expect(rejectedLines(lines)).toHaveLength(1);
     for (let i = 0; i < 3; i++) await order('ann');
     await clock.advance(10_000);
-    expect(refusedLines(lines)).toMatchObject([{}, { refused: { rateLimited: 2 } }]);
+    expect(rejectedLines(lines)).toMatchObject([{}, { rejected: { rateLimited: 2 } }]);
   });
 
   it('close the connection of a body that may be large, and of no other', async () => {
