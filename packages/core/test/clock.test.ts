@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../src/index.ts';
+import { createSystemClock, systemClock } from '../src/index.ts';
 
 const MAX_PLATFORM_DELAY_MS = 2 ** 31 - 1;
 
@@ -24,6 +24,7 @@ function fakePlatform() {
   });
   vi.stubGlobal('clearTimeout', (timer: PlatformTimer) => pending.delete(timer));
   return {
+    clock: createSystemClock(),
     set,
     pending,
     now: () => now,
@@ -40,7 +41,6 @@ function fakePlatform() {
 
 afterEach(() => {
   vi.unstubAllGlobals();
-  vi.resetModules();
 });
 
 describe('systemClock.now', () => {
@@ -82,7 +82,7 @@ describe('systemClock.setTimer', () => {
       const platform = fakePlatform();
       const start = platform.now();
       const fired: number[] = [];
-      systemClock.setTimer(() => fired.push(platform.now()), delayMs);
+      platform.clock.setTimer(() => fired.push(platform.now()), delayMs);
       while (platform.pending.size > 0) platform.fire();
       expect(fired).toEqual([start + delayMs]);
       expect(platform.set).toHaveLength(Math.ceil(delayMs / MAX_PLATFORM_DELAY_MS));
@@ -92,7 +92,7 @@ describe('systemClock.setTimer', () => {
   it('never fires after Infinity', () => {
     const platform = fakePlatform();
     const callback = vi.fn();
-    systemClock.setTimer(callback, Number.POSITIVE_INFINITY);
+    platform.clock.setTimer(callback, Number.POSITIVE_INFINITY);
     for (let slice = 0; slice < 5; slice++) platform.fire();
     expect(callback).not.toHaveBeenCalled();
     expect(platform.pending.size).toBe(1);
@@ -101,7 +101,7 @@ describe('systemClock.setTimer', () => {
   it('waits again when the platform fires a fraction of a millisecond early', () => {
     const platform = fakePlatform();
     const callback = vi.fn();
-    systemClock.setTimer(callback, 10);
+    platform.clock.setTimer(callback, 10);
     platform.fire(0.25);
     expect(callback).not.toHaveBeenCalled();
     platform.fire();
@@ -111,7 +111,7 @@ describe('systemClock.setTimer', () => {
   it.each([0, -1, Number.NEGATIVE_INFINITY])('fires as soon as possible after %d ms', (delayMs) => {
     const platform = fakePlatform();
     const callback = vi.fn();
-    systemClock.setTimer(callback, delayMs);
+    platform.clock.setTimer(callback, delayMs);
     expect(callback, 'never at once').not.toHaveBeenCalled();
     platform.fire();
     expect(callback).toHaveBeenCalledTimes(1);
@@ -120,11 +120,11 @@ describe('systemClock.setTimer', () => {
   it('can be cancelled before any slice and after it has fired', () => {
     const platform = fakePlatform();
     const callback = vi.fn();
-    const timer = systemClock.setTimer(callback, 2 ** 32);
+    const timer = platform.clock.setTimer(callback, 2 ** 32);
     platform.fire();
     timer.cancel();
     expect(platform.pending.size).toBe(0);
-    const short = systemClock.setTimer(callback, 1);
+    const short = platform.clock.setTimer(callback, 1);
     platform.fire();
     short.cancel();
     short.cancel();
@@ -133,8 +133,8 @@ describe('systemClock.setTimer', () => {
 
   it('keeps the process alive unless told not to, in every slice', () => {
     const platform = fakePlatform();
-    systemClock.setTimer(() => {}, 5).cancel();
-    systemClock.setTimer(() => {}, 2 ** 31 + 5, { keepAlive: false });
+    platform.clock.setTimer(() => {}, 5).cancel();
+    platform.clock.setTimer(() => {}, 2 ** 31 + 5, { keepAlive: false });
     platform.fire();
     expect(platform.set.map(({ unref }) => vi.mocked(unref).mock.calls.length)).toEqual([0, 1, 1]);
   });
@@ -142,7 +142,8 @@ describe('systemClock.setTimer', () => {
   it('does without unref where timers are numbers', () => {
     vi.stubGlobal('setTimeout', () => 1);
     vi.stubGlobal('clearTimeout', () => {});
-    expect(() => systemClock.setTimer(() => {}, 5, { keepAlive: false }).cancel()).not.toThrow();
+    const clock = createSystemClock();
+    expect(() => clock.setTimer(() => {}, 5, { keepAlive: false }).cancel()).not.toThrow();
   });
 });
 
@@ -173,7 +174,7 @@ describe('systemClock.nextTurn', () => {
         }
       },
     );
-    const { systemClock: portable } = await import('../src/clock.ts');
+    const portable = createSystemClock();
     const order: string[] = [];
     await new Promise<void>((resolve) => {
       portable.nextTurn(() => {

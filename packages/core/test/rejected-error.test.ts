@@ -13,15 +13,15 @@ describe('RejectedError', () => {
     const error = new RejectedError('RATE_LIMITED', 'per-client', { retryAfterMs: 12.5, cause });
     expect(error).toMatchObject({
       name: 'RejectedError',
-      message: 'per-client rejected: RATE_LIMITED',
+      message: 'per-client rejected the call: RATE_LIMITED',
       code: 'RATE_LIMITED',
-      limiter: 'per-client',
+      rejectedBy: 'per-client',
       retryAfterMs: 12.5,
       workBegan: false,
       cause,
     });
     expect(error).toBeInstanceOf(Error);
-    expect(String(error)).toBe('RejectedError: per-client rejected: RATE_LIMITED');
+    expect(String(error)).toBe('RejectedError: per-client rejected the call: RATE_LIMITED');
   });
 
   it('leaves open what nobody knows', () => {
@@ -34,7 +34,7 @@ describe('RejectedError', () => {
 
   it('captures no stack, and leaves those of other errors alone', () => {
     const reject = (): RejectedError => new RejectedError('SHED', 'queue');
-    expect(reject().stack).toBe('RejectedError: queue rejected: SHED');
+    expect(reject().stack).toBe('RejectedError: queue rejected the call: SHED');
     expect(new Error('other').stack).toContain('rejected-error.test.ts');
   });
 
