@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
-/** What a user of one package gets: packs every package, lints the tarballs, installs each alone and loads it. */
+/** What a user of one package gets: packs every package, lints the tarballs, installs each alone, compiles against its types and loads it. */
 const NODE_VERSIONS = ['20', '22', '24', '26'];
 
 interface Manifest {
@@ -39,6 +39,9 @@ async function lint({ manifest, tarball }: Packed): Promise<void> {
   console.log(`${manifest.name}: publint and attw are clean`);
 }
 
+/** Packages whose types need those of Node, because their framework's do. */
+const NODE_TYPES = ['@bp/fastify'];
+
 /** An empty folder with one package in it; the other packages are there only as far as it depends on them. */
 async function installAlone(packed: Packed, all: readonly Packed[], root: string): Promise<string> {
   const folder = join(root, packed.manifest.name.replace('@bp/', ''));
@@ -47,6 +50,7 @@ async function installAlone(packed: Packed, all: readonly Packed[], root: string
   const consumer = {
     private: true,
     dependencies: { [packed.manifest.name]: `file:${packed.tarball}` },
+    devDependencies: NODE_TYPES.includes(packed.manifest.name) ? { '@types/node': '24' } : {},
     overrides: Object.fromEntries(others.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`])),
   };
   await writeFile(join(folder, 'package.json'), JSON.stringify(consumer));
@@ -65,7 +69,59 @@ async function installAlone(packed: Packed, all: readonly Packed[], root: string
     join(folder, 'cjs.cjs'),
     entries.map((entry) => `if (!Object.keys(require('${entry}')).length) throw 1;\n`).join(''),
   );
+  await writeConsumers(packed.manifest, folder, entries);
   return folder;
+}
+
+/** What strict TypeScript users write: both module kinds in one program, a policy of their own, no library checks skipped. */
+async function writeConsumers({ name }: Manifest, folder: string, entries: readonly string[]): Promise<void> {
+  const imports = entries
+    .map((entry, i) => `import * as m${i} from '${entry}';\nexport const k${i}: object = m${i};\n`)
+    .join('');
+  const policy = `
+import { compose, isRejected, type CallContext, type Policy } from '@bp/core';
+export const once: Policy = {
+  async execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext = {}): Promise<T> {
+    return fn(ctx);
+  },
+};
+export const both: Policy = compose(once, once);
+export const code = (error: unknown): string => (isRejected(error) ? error.code : 'failed');
+`;
+  await writeFile(join(folder, 'consumer.mts'), imports + policy);
+  await writeFile(
+    join(folder, 'consumer.cts'),
+    `${imports}${policy}export const together = import('./consumer.mjs').then((esm) => compose(once, esm.both));\n`,
+  );
+  for (const [file, options] of [
+    ['tsconfig.node16.json', { module: 'node16', moduleResolution: 'node16' }],
+    ['tsconfig.bundler.json', { module: 'preserve', moduleResolution: 'bundler' }],
+  ] as const) {
+    const compilerOptions = {
+      ...options,
+      target: 'ES2022',
+      lib: ['ES2022', 'DOM'],
+      types: NODE_TYPES.includes(name) ? ['node'] : [],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      noEmit: true,
+    };
+    await writeFile(
+      join(folder, file),
+      JSON.stringify({ compilerOptions, files: ['consumer.mts', 'consumer.cts'] }),
+    );
+  }
+}
+
+async function checkTypes(folder: string): Promise<void> {
+  for (const file of ['tsconfig.node16.json', 'tsconfig.bundler.json']) {
+    await run(bin('tsc'), ['--project', join(folder, file)], { cwd: folder }).catch(
+      (error: { stdout?: string }) => {
+        throw new Error(`types of ${folder}, ${file}:\n${error.stdout}`);
+      },
+    );
+  }
 }
 
 const root = await mkdtemp(join(tmpdir(), 'bp-packages-'));
@@ -76,6 +132,9 @@ try {
 
   const folders: string[] = [];
   for (const each of packed) folders.push(await installAlone(each, packed, root));
+  for (const folder of folders) await checkTypes(folder);
+  console.log('every package compiles under strict TypeScript, as node16 and bundler, ESM and CJS together');
+
   const script = folders
     .map((folder) => `node ${folder}/esm.mjs && node ${folder}/cjs.cjs`)
     .concat('node --version')

@@ -7,6 +7,9 @@ interface Manifest {
   readonly exports: Record<string, string | { readonly '@bp/source': string }>;
 }
 
+/** The types use `Disposable`, which no released `lib` of ECMAScript has: they bring the reference themselves. */
+const DISPOSABLE = '/// <reference lib="esnext.disposable" />';
+
 /**
  * One configuration for every package and app: the entries are read from its own `exports`. A package is built to be
  * imported from anywhere, an app (which is private) to be run by Node.
@@ -24,7 +27,7 @@ export default defineConfig(async () => {
     ),
     ...(manifest.private
       ? { format: ['esm'], target: 'node24', platform: 'node' }
-      : { format: ['esm', 'cjs'], target: 'node20', platform: 'neutral', dts: true }),
+      : { format: ['esm', 'cjs'], target: 'node20', platform: 'neutral', dts: { banner: DISPOSABLE } }),
     clean: true,
     treeshake: true,
     // Some runtimes know Node's modules by their full name alone.
