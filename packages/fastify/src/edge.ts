@@ -1,10 +1,7 @@
-import type { Server } from 'node:http';
 import { type CallContext, type Clock, isRejected, type Unsubscribe } from '@bp/core';
-import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answers, answerTo } from './answers.ts';
 import { type Arrival, arrive } from './arrival.ts';
-import { standBefore } from './door/door.ts';
-import { Doorkeeper } from './door/doorkeeper.ts';
 import { LoadGate } from './gates/load.ts';
 import { ShutdownGate } from './gates/shutdown.ts';
 import { rejectionForDeadline, rejectionForLoad } from './judgement.ts';
@@ -32,7 +29,6 @@ export class Edge {
   readonly #shutdown = new ShutdownGate();
   readonly #load: LoadGate | undefined;
   readonly #overload: Overload;
-  readonly #doorkeeper: Doorkeeper | undefined;
 
   constructor(options: ResolvedBackpressureOptions) {
     const { clock, load } = options;
@@ -43,26 +39,14 @@ export class Edge {
     this.#replies = new Replies(options);
     this.#load = load === undefined ? undefined : new LoadGate(clock, load, this.#requests);
     this.#overload = new Overload(clock);
-    if (this.#load !== undefined && load?.door !== undefined) {
-      const [overload, shutdown, replies] = [this.#overload, this.#shutdown, this.#replies];
-      this.#doorkeeper = new Doorkeeper(options, { load: this.#load, overload, shutdown, replies });
-    }
   }
 
   get shuttingDown(): boolean {
     return this.#shutdown.begun;
   }
 
-  /** A route that stands behind the gates. */
-  addRoute(route: RouteOptions, settings: RouteSettings): void {
-    this.#doorkeeper?.add(route, settings);
-  }
-
-  start(server: Server): void {
+  start(): void {
     this.#load?.start();
-    if (this.#doorkeeper === undefined) return;
-    this.#doorkeeper.start(server);
-    standBefore(server, this.#doorkeeper);
   }
 
   async close(): Promise<void> {
@@ -90,7 +74,6 @@ export class Edge {
     return {
       ...this.#requests.stats(),
       rejected: this.#replies.counts,
-      rejectedAtDoor: this.#doorkeeper?.rejected ?? 0,
       waiting: this.#load?.waiting ?? 0,
       pressure: load === undefined ? 0 : (this.#load?.pressure(load, this.#clock.now()) ?? 0),
       overloaded: this.#overload.isOn,

@@ -1,7 +1,5 @@
-export type { RequestHead } from './door/request-head.ts';
 export type { DeadlineOptions } from './gates/deadline.ts';
 export type {
-  DoorOptions,
   EventLoopOptions,
   LoadOptions,
   LoadSource,

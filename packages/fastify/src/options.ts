@@ -89,9 +89,6 @@ export function resolveOptions(options: BackpressureOptions): ResolvedBackpressu
     checkFunction('tierOf', tierOf);
     if (tierPriorities.size === 0) throw new TypeError('tiers must be given with tierOf, got none');
   }
-  if (tierOf !== undefined && load?.door && (load.door === true || load.door.tierOf === undefined)) {
-    throw new TypeError('load.door.tierOf must be given if tierOf is, got none');
-  }
   return {
     rateLimit: rateLimit === undefined ? undefined : checkOptions(rateLimit),
     load: load === undefined ? undefined : resolveLoadOptions(load),

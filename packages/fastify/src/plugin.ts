@@ -74,7 +74,7 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
   app.addHook('preHandler', edge.preHandler);
   app.addHook('onReady', async () => {
     checkExempt(app, options.exempt);
-    edge.start(app.server);
+    edge.start();
   });
   app.addHook('preClose', async () => edge.shutDown(EMPTY_CONTEXT));
   app.addHook('onClose', async () => {
@@ -87,7 +87,6 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
 function prepareRoute(route: RouteOptions, edge: Edge): void {
   const { backpressure } = route.config ?? {};
   const settings = edge.settingsOf({ url: route.url, backpressure });
-  edge.addRoute(route, settings);
   const { mapErrors } = settings;
   if (!mapErrors) return;
   const own = route.errorHandler;

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { prefersProblem } from './accept.ts';
 import type { Answer } from './answers.ts';
@@ -63,23 +62,6 @@ export class Replies {
     } else {
       reply.header('content-type', JSON_TYPE).send(jsonBody(answer, seconds));
     }
-  }
-
-  /**
-   * The same as text, for a connection that no reply has been made for. It says for how long the connection is kept, as
-   * Node's server does: a client that is not told assumes a few seconds, and all come back at once with new ones.
-   */
-  onWire(rejection: Rejection, keepAliveMs: number): string {
-    const { answer, reason } = rejection;
-    const seconds = this.#seconds(rejection);
-    this.#counts[reason]++;
-    const body = jsonBody(answer, seconds);
-    const retryAfter = seconds === undefined ? '' : `retry-after: ${seconds}\r\n`;
-    const keepAlive = keepAliveMs > 0 ? `keep-alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n` : '';
-    return (
-      `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n${retryAfter}content-type: ${JSON_TYPE}\r\n` +
-      `content-length: ${body.length}\r\nconnection: keep-alive\r\n${keepAlive}\r\n${body}`
-    );
   }
 
   /** Whole seconds, rounded up: never earlier than what was computed, later by chance. */

@@ -21,8 +21,6 @@ export interface BackpressureStats {
   /** Requests ever admitted, those of exempt routes too. */
   readonly admitted: number;
   readonly rejected: RejectedCounts;
-  /** Of `rejected.load` and `rejected.deadline`, those answered on the socket, before Node's HTTP server. */
-  readonly rejectedAtDoor: number;
   /** Requests whose client left before it was answered. */
   readonly disconnected: number;
   /** Load as a share of what the least important requests may meet; 0 without a load gate. */

@@ -53,12 +53,6 @@ describe('options', () => {
     [{ load: { maxWaitMs: 0 } }, 'load.maxWaitMs must be a finite number above 0, got 0'],
     [{ load: { headroom: -1 } }, 'load.headroom must be a number from 0 to 100'],
     [{ load: { pace: 'yes' } }, 'load.pace must be a boolean'],
-    [{ load: { door: 1 } }, 'load.door must be a boolean or an object, got number'],
-    [{ load: { door: { tierOf: 'gold' } } }, 'load.door.tierOf must be a function'],
-    [
-      { load: { door: true }, tiers: { gold: { priority: 1 } }, tierOf: () => 'gold' },
-      'load.door.tierOf must be given if tierOf is, got none',
-    ],
     [{ load: { maxSpreadMs: Infinity } }, 'load.maxSpreadMs must be a finite number of at least 0'],
     [{ load: { eventLoop: 5 } }, 'load.eventLoop must be a boolean or an object'],
     [

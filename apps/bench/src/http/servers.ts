@@ -32,7 +32,7 @@ async function plugins(): Promise<FastifyInstance> {
   return app;
 }
 
-async function ours(door: boolean, handler: 'inline' | 'pool'): Promise<FastifyInstance> {
+async function ours(handler: 'inline' | 'pool'): Promise<FastifyInstance> {
   const app = Fastify();
   const pool = new WorkerPool({ workers: 64, maxQueue: 128, maxWaitMs: LATE_MS });
   const options: BackpressureOptions = {
@@ -41,7 +41,6 @@ async function ours(door: boolean, handler: 'inline' | 'pool'): Promise<FastifyI
       sources: [pool],
       maxWaitMs: LATE_MS,
       eventLoop: { targetLagMs: LATE_MS, maxLagMs: LATE_MS },
-      door: door && { tierOf: ({ headers }) => headers['x-tier'] },
     },
     deadline: { maxMs: 10_000 },
     tiers: { gold: { priority: 2 }, silver: { priority: 1 }, bronze: { priority: 0 } },
@@ -64,7 +63,6 @@ export const BARE = 'bare Fastify';
 export const servers: Readonly<Record<string, () => Promise<FastifyInstance>>> = {
   [BARE]: bare,
   'Fastify + rate-limit + under-pressure': plugins,
-  '@bp/fastify, every gate': () => ours(false, 'inline'),
-  '@bp/fastify, every gate and the door': () => ours(true, 'inline'),
-  '@bp/fastify, every gate, work in a pool': () => ours(false, 'pool'),
+  '@bp/fastify, every gate': () => ours('inline'),
+  '@bp/fastify, every gate, work in a pool': () => ours('pool'),
 };

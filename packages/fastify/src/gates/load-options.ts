@@ -8,7 +8,6 @@ import {
   checkOptions,
   checkPositive,
 } from '@bp/core/kit';
-import type { RequestHead } from '../door/request-head.ts';
 import type { LoopTime } from '../loop-monitor.ts';
 
 /**
@@ -40,15 +39,6 @@ export interface EventLoopOptions {
   readonly loopTime?: (() => LoopTime) | undefined;
 }
 
-/** Who is rejected at the door. */
-export interface DoorOptions {
-  /**
-   * What the plugin's `tierOf` says, from the head of the request alone: there is no request of Fastify's yet. Required if
-   * the plugin has a `tierOf`. Must be quick and must not throw.
-   */
-  readonly tierOf?: ((head: RequestHead) => string | undefined) | undefined;
-}
-
 /** When requests are rejected because the server is busy. */
 export interface LoadOptions {
   /** What requests go on to wait for. Default: none. */
@@ -68,15 +58,6 @@ export interface LoadOptions {
   readonly pace?: boolean | undefined;
   /** Watch the event loop: false, or how. Default: true. */
   readonly eventLoop?: boolean | EventLoopOptions | undefined;
-  /**
-   * Reject on the socket where possible, before Node's HTTP server and Fastify see the request: a fraction of the cost,
-   * which is what goodput at ten times the capacity is made of. Such a rejection runs no hook and writes no log; it is in
-   * `stats()`. It applies to plain HTTP/1.1 requests of routes without parameters that come in one piece, without TLS and not with
-   * `rewriteUrl`, and costs every request some 20 us, because where requests begin is known only to whoever has followed their
-   * connection from its first byte on.
-   * An object if there are tiers. Default: false.
-   */
-  readonly door?: boolean | DoorOptions | undefined;
   /** The most milliseconds over which the return of those who were rejected is spread (>= 0; 0 spreads nothing). Default: 30 000. */
   readonly maxSpreadMs?: number | undefined;
 }
@@ -99,7 +80,6 @@ export type ResolvedEventLoopOptions = {
 export interface ResolvedLoadOptions extends ResolvedRouteLoadOptions {
   readonly headroom: number;
   readonly pace: boolean | undefined;
-  readonly door: DoorOptions | undefined;
   readonly eventLoop: ResolvedEventLoopOptions | undefined;
   readonly maxSpreadMs: number;
 }
@@ -110,25 +90,14 @@ const DEFAULT_MAX_SPREAD_MS = 30_000;
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveLoadOptions(options: LoadOptions): ResolvedLoadOptions {
   checkOptions(options);
-  const { headroom = 1, pace, door = false, eventLoop = true, maxSpreadMs = DEFAULT_MAX_SPREAD_MS } = options;
+  const { headroom = 1, pace, eventLoop = true, maxSpreadMs = DEFAULT_MAX_SPREAD_MS } = options;
   return {
     ...resolveRouteLoadOptions('load', options, { sources: [], maxWaitMs: DEFAULT_MAX_WAIT_MS }),
     headroom: checkBetween('load.headroom', headroom, 0, 100),
     pace: pace === undefined ? undefined : checkBoolean('load.pace', pace),
-    door: resolveDoorOptions(door),
     eventLoop: resolveEventLoopOptions(eventLoop),
     maxSpreadMs: checkNonNegative('load.maxSpreadMs', maxSpreadMs),
   };
-}
-
-function resolveDoorOptions(options: boolean | DoorOptions): DoorOptions | undefined {
-  if (options === false) return undefined;
-  if (options === true) return {};
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`load.door must be a boolean or an object, got ${typeof options}`);
-  }
-  if (options.tierOf !== undefined) checkFunction('load.door.tierOf', options.tierOf);
-  return { tierOf: options.tierOf };
 }
 
 /** What a route left out is taken from `inherited`. @throws TypeError or RangeError naming the first option that is wrong. */

@@ -8,7 +8,7 @@ export async function ours(work: () => Promise<void>, concurrency: number): Prom
   const pool = new WorkerPool({ workers: concurrency, maxQueue: 128, maxWaitMs: 250 });
   await app.register(backpressure, {
     rateLimit: { rate: 1_000_000, key: (request) => String(request.headers['x-user-id']) },
-    load: { sources: [pool], door: { tierOf: ({ headers }) => headers['x-tier'] } },
+    load: { sources: [pool] },
     deadline: { maxMs: 10_000 },
     tiers: { gold: { priority: 2 }, silver: { priority: 1 }, bronze: { priority: 0 } },
     tierOf: (request) => String(request.headers['x-tier']),
