@@ -5,8 +5,8 @@ const STATUS_AT = 'HTTP/1.1 '.length;
 const LENGTH = /\r\ncontent-length: *(\d+)\r\n/i;
 
 /**
- * One connection with at most one request under way. It knows of HTTP what the servers under test speak and no more: a client
- * that costs as much as a server is busy before the server is, and at twenty times the capacity its own line is what is measured.
+ * One connection with at most one request in flight. It implements only the part of HTTP that the servers under test use: a client
+ * that costs as much as the server would saturate first, and the measurement would show the client's own queue.
  */
 export class Connection {
   readonly #port: number;
@@ -20,7 +20,7 @@ export class Connection {
     this.#port = Number(port);
   }
 
-  /** Sends a whole request; calls `settle` once with the status of its answer, undefined if the connection broke first. */
+  /** Sends a whole request; calls `settle` once with the status of its response, undefined if the connection broke first. */
   send(request: string, settle: (status: number | undefined) => void): void {
     this.#settle = settle;
     this.#socket ??= this.#open();
@@ -32,7 +32,7 @@ export class Connection {
       host: this.#host,
       port: this.#port,
       noDelay: true,
-      // One buffer for all connections: what it holds is read before the next one is.
+      // One buffer for all connections: its content is copied before the next read.
       onread: {
         buffer: BUFFER,
         callback: (length) => {
@@ -54,7 +54,7 @@ export class Connection {
     const headEnd = this.#received.indexOf('\r\n\r\n');
     if (headEnd < 0) return;
     const bodyLength = LENGTH.exec(this.#received)?.[1];
-    if (bodyLength === undefined) throw new Error(`an answer without a length: ${this.#received}`);
+    if (bodyLength === undefined) throw new Error(`a response without a length: ${this.#received}`);
     if (this.#received.length < headEnd + 4 + Number(bodyLength)) return;
     this.#end(Number(this.#received.slice(STATUS_AT, STATUS_AT + 3)));
   }

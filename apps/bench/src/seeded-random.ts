@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32), so that all who are compared meet the same arrivals. */
+/** A small seeded generator (mulberry32), so that every server under comparison gets the same requests. */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {

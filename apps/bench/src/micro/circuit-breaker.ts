@@ -6,13 +6,13 @@ import Opossum from 'opossum';
 import { compare } from './compare.ts';
 
 const work = async (): Promise<number> => 1;
-/** The least that a wrapper in the language itself costs. */
+/** The least that any wrapper costs. */
 const around = async (): Promise<number> => await work();
 const broken = async (): Promise<number> => {
   throw new Error('down');
 };
 const existing = new Error('down');
-/** What is measured is how dear the rejection is. */
+/** Measures the cost of the rejection alone. */
 const swallow = async (call: () => Promise<unknown>): Promise<void> => {
   try {
     await call();
@@ -28,7 +28,7 @@ const effect = Effect.runSync(
     Effect.provideService(Scope.Scope, Scope.makeUnsafe()),
   ),
 );
-// Made once, as its users do: what is left is the breaker and the fiber that it needs.
+// Made once, as its users do: this leaves the breaker and its fiber.
 const bareEffect = Effect.promise(work);
 const effectClosed = bareEffect.pipe(effect.execute({ key: 'closed' }));
 const effectOpen = bareEffect.pipe(effect.execute({ key: 'open' }));
@@ -75,7 +75,7 @@ const open = await compare({
 opossumOpen.shutdown();
 
 const tried = await compare({
-  title: 'a rejection by an open breaker, asked for synchronously',
+  title: 'a rejection by an open breaker, synchronous',
   baseline: 'reading the clock',
   contenders: {
     'reading the clock': () => performance.now(),
@@ -83,4 +83,4 @@ const tried = await compare({
   },
 });
 
-export const answers = [...closed, ...open, ...tried];
+export const measurements = [...closed, ...open, ...tried];

@@ -2,16 +2,16 @@ import { measure } from 'mitata';
 
 const ROUNDS = 5;
 
-/** One question: several ways to do the same thing, timed against the first, in turns, in this process. */
-export interface Question {
+/** Several ways to do the same thing, timed against a baseline in this process. */
+export interface Comparison {
   readonly title: string;
-  /** The yardstick: what any answer must at least do. */
+  /** The contender to which the others are compared: the least that any of them must do. */
   readonly baseline: string;
   readonly contenders: Readonly<Record<string, () => unknown>>;
 }
 
-/** Nanoseconds a call of one contender, and how many times the baseline that is. */
-export interface Answer {
+/** Nanoseconds per call of one contender, and the ratio to the baseline. */
+export interface Measurement {
   readonly title: string;
   readonly contender: string;
   readonly ns: number;
@@ -24,25 +24,25 @@ const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
 /**
- * Medians of rounds in which every contender has its turn, so that a noisy moment hits all of them; ratios are
- * formed within a round, and their lowest and highest are the spread. A round counts the fastest of many batches of
- * thousands of calls: whatever else the machine does can only add time.
+ * Measures every contender once per round, so that a noisy moment hits all of them, and reports medians. Ratios are formed
+ * within a round; their lowest and highest are the spread. A round counts the fastest of many batches of thousands of calls:
+ * other work on the machine can only add time.
  */
-export async function compare(question: Question): Promise<Answer[]> {
-  const names = Object.keys(question.contenders);
+export async function compare(comparison: Comparison): Promise<Measurement[]> {
+  const names = Object.keys(comparison.contenders);
   const rounds: Record<string, number>[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const times: Record<string, number> = {};
     for (const name of names) {
-      const contender = question.contenders[name] as () => unknown;
+      const contender = comparison.contenders[name] as () => unknown;
       times[name] = (await measure(contender, { min_cpu_time: 250e6 })).min;
     }
     rounds.push(times);
   }
-  const answers = names.map((name): Answer => {
-    const ratios = rounds.map((times) => (times[name] as number) / (times[question.baseline] as number));
+  const measurements = names.map((name): Measurement => {
+    const ratios = rounds.map((times) => (times[name] as number) / (times[comparison.baseline] as number));
     return {
-      title: question.title,
+      title: comparison.title,
       contender: name,
       ns: median(rounds.map((times) => times[name] as number)),
       ratio: median(ratios),
@@ -50,13 +50,13 @@ export async function compare(question: Question): Promise<Answer[]> {
       highest: Math.max(...ratios),
     };
   });
-  print(question.title, question.baseline, answers);
-  return answers;
+  print(comparison.title, comparison.baseline, measurements);
+  return measurements;
 }
 
-function print(title: string, baseline: string, answers: readonly Answer[]): void {
+function print(title: string, baseline: string, measurements: readonly Measurement[]): void {
   console.log(`\n${title}`);
-  for (const { contender, ns, ratio, lowest, highest } of answers) {
+  for (const { contender, ns, ratio, lowest, highest } of measurements) {
     const time = (ns < 10_000 ? `${ns.toFixed(1)} ns` : `${(ns / 1000).toFixed(1)} us`).padStart(12);
     const spread =
       contender === baseline

@@ -27,7 +27,7 @@ const limit = pLimit(LIMIT);
 const pQueue = new PQueue({ concurrency: LIMIT });
 const fast = fastq.promise(work, LIMIT);
 
-/** What any limiter must do at least: count the call in, and out again before its caller goes on. */
+/** The least that any limiter must do: count the call in, and out before its caller continues. */
 let running = 0;
 const countOut = <T>(result: T): T => {
   running--;
@@ -75,4 +75,4 @@ const uncontended = await compare({
   },
 });
 
-export const answers = [...queued, ...uncontended];
+export const measurements = [...queued, ...uncontended];

@@ -2,7 +2,7 @@ import { RequestContext } from '@bp/context';
 import { compare } from './compare.ts';
 
 const unread = await compare({
-  title: 'a deadline that nobody has to wait for',
+  title: 'a deadline without a listener',
   baseline: 'reading the clock',
   contenders: {
     'reading the clock': () => performance.now(),
@@ -16,7 +16,7 @@ const parent = new RequestContext({ timeoutMs: 60_000 });
 const { signal } = new AbortController();
 
 const children = await compare({
-  title: 'a part of that work, with a deadline of its own, that nobody has to wait for',
+  title: 'a child with its own deadline, without a listener',
   baseline: 'reading the clock',
   contenders: {
     'reading the clock': () => performance.now(),
@@ -28,7 +28,7 @@ const children = await compare({
 const nothing = (): void => {};
 
 const read = await compare({
-  title: 'a deadline somebody waits for, and which the work beats',
+  title: 'a deadline with a listener, ended before it passes',
   baseline: 'AbortController, setTimeout and clearTimeout',
   contenders: {
     'AbortController, setTimeout and clearTimeout': () => {
@@ -53,4 +53,4 @@ const read = await compare({
   },
 });
 
-export const answers = [...unread, ...children, ...read];
+export const measurements = [...unread, ...children, ...read];

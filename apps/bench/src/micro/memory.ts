@@ -4,7 +4,7 @@ import { LruMap } from 'toad-cache';
 
 const KEYS = 1_000_000;
 
-/** Bytes that live on after `fill`, typed arrays and strings included. */
+/** Bytes that are still in use after `fill`, including typed arrays and strings. */
 async function bytesAfter(fill: () => unknown): Promise<number> {
   const collect = globalThis.gc as () => void;
   const used = (): number => {
@@ -15,7 +15,7 @@ async function bytesAfter(fill: () => unknown): Promise<number> {
   const before = used();
   const kept = await fill();
   const after = used();
-  // Used after the measurement, so that it is alive during it.
+  // Used after the measurement, so that it is not collected before.
   if (kept === undefined) throw new Error('nothing was kept');
   return after - before;
 }

@@ -92,4 +92,4 @@ const keyed = await compare({
   },
 });
 
-export const answers = [...single, ...keyed];
+export const measurements = [...single, ...keyed];

@@ -7,8 +7,8 @@ export interface Costs {
 }
 
 /**
- * From the points of one server: serving as the CPU over the requests served at the load next to its capacity; rejecting as
- * what is left of the CPU at the heaviest load when those it served are taken off.
+ * Computes the costs from the points of one server. Serving: CPU over requests served, at the load nearest to the capacity.
+ * Rejecting: the rest of the CPU at the heaviest load, over requests rejected.
  */
 export function costsOf(points: readonly Point[]): Costs {
   const full = points.reduce((a, b) => (Math.abs(b.load - 1) < Math.abs(a.load - 1) ? b : a));
@@ -19,15 +19,14 @@ export function costsOf(points: readonly Point[]): Costs {
 }
 
 /**
- * The share of its capacity that a server can serve at `load` at these costs: of each second of CPU, what rejecting the
- * others leaves over.
+ * The share of its capacity that a server can serve at `load` and these costs: what rejecting leaves of each second of CPU.
  */
 export function permittedShare({ serveMs, rejectMs }: Costs, capacity: number, load: number): number {
   const served = (1000 - load * capacity * rejectMs) / (serveMs - rejectMs);
   return Math.max(0, Math.min(1, load, served / capacity));
 }
 
-/** Milliseconds of CPU that a server which rejects everybody spends on each. */
+/** Milliseconds of CPU that a server which rejects every request spends on one. */
 export function rejectionMs({ used, rejected }: Point): number {
   return used.cpuMs / Math.max(1, rejected);
 }

@@ -8,7 +8,7 @@ import { type Candidate, RunningServer } from './run.ts';
 import { USUAL_CAPACITY, warmUp } from './warm-up.ts';
 import { WORKLOADS, type Workload } from './work.ts';
 
-/** The question: how much good work is done at 0.5 to 20 times the load a server can serve? */
+/** Measures goodput at 0.5 to 20 times the load that a server can serve. */
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '5' },
@@ -75,7 +75,7 @@ for (const workload of workloads) {
   const pQueue = await startOne({ name: 'Fastify + p-queue', kind: 'p-queue' });
   const servers = [own, bare, pQueue, await startOne(tuned)];
   for (const load of loads) {
-    // Anew for each row: not every machine is equally fast all the time.
+    // Measured again for each row: a shared machine is not equally fast all the time.
     const capacity = await measureCapacity(bare);
     console.log(`  capacity ${capacity.toFixed(0)}/s`);
     for (const server of servers) {
@@ -89,7 +89,7 @@ for (const workload of workloads) {
     }
   }
   const capacity = await measureCapacity(bare);
-  const constant = await startOne({ name: 'a constant', kind: 'constant' });
+  const constant = await startOne({ name: 'constant response', kind: 'constant' });
   leastRejections[workload] = rejectionMs(await measurePoint(constant, capacity, COSTS_LOAD, COSTS_SECONDS));
   console.log(`  ${values.overload} s at ten times the capacity, and after`);
   recoveries[workload] = await measureRecovery(own, capacity, Number(values.overload));

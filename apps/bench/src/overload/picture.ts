@@ -4,7 +4,7 @@ import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import type { Point } from './point.ts';
 
-const line = (title: string, y: string, points: readonly Point[]): object => ({
+const chart = (title: string, y: string, points: readonly Point[]): object => ({
   title,
   width: 420,
   height: 260,
@@ -29,15 +29,15 @@ const line = (title: string, y: string, points: readonly Point[]): object => ({
         ? {
             field: y,
             type: 'quantitative',
-            title: 'answers in time, % of what is possible',
+            title: 'goodput, % of the possible goodput',
             scale: { domain: [0, 100] },
           }
-        : { field: y, type: 'quantitative', title: 'p99 of the admitted, ms', scale: { type: 'log' } },
+        : { field: y, type: 'quantitative', title: 'p99 of admitted requests, ms', scale: { type: 'log' } },
     color: { field: 'server', type: 'nominal', legend: { orient: 'bottom', columns: 2, labelLimit: 300 } },
   },
 });
 
-/** Goodput and the p99 of the admitted against the load, a row a workload, as SVG and PNG. */
+/** Draws goodput and p99 of admitted requests against the load, a row per workload, as SVG and PNG. */
 export async function drawGoodput(points: readonly Point[], folder: string): Promise<void> {
   const workloads = [...new Set(points.map(({ workload }) => workload))];
   const spec = {
@@ -46,7 +46,7 @@ export async function drawGoodput(points: readonly Point[], folder: string): Pro
     vconcat: workloads.map((workload) => {
       const own = points.filter((point) => point.workload === workload);
       return {
-        hconcat: [line(`${workload}: goodput`, 'goodput', own), line(`${workload}: latency`, 'p99', own)],
+        hconcat: [chart(`${workload}: goodput`, 'goodput', own), chart(`${workload}: latency`, 'p99', own)],
       };
     }),
   } as unknown as TopLevelSpec;

@@ -6,22 +6,22 @@ import type { Workload } from './work.ts';
 export interface Point {
   readonly workload: Workload;
   readonly server: string;
-  /** What was offered, in capacities. */
+  /** Offered load, as a multiple of the capacity. */
   readonly load: number;
   /** Requests a second that the bare server can serve. */
   readonly capacity: number;
-  /** Answers in time, a second. */
+  /** Responses in time, a second. */
   readonly goodput: number;
-  /** The same as a share of the most that could be had: of what was offered, of the capacity if that is less. */
+  /** Goodput as a share of the possible goodput: of the offered load, or of the capacity if that is less. */
   readonly share: number;
   readonly used: Usage;
-  /** What the CPU was used for, the seconds before the measured ones included. */
+  /** Requests served, including the lead-in: what the CPU time was used for. */
   readonly served: number;
   readonly rejected: number;
   readonly report: LoadReport;
 }
 
-/** The load lasts for so long before it is measured: what a jump of the load costs is seen in the recovery. */
+/** Seconds of the same load before the measurement; the cost of a jump shows in the recovery measurement. */
 const LEAD_IN_SECONDS = 2;
 
 export async function measurePoint(

@@ -6,18 +6,18 @@ import type { Recovery } from './recovery.ts';
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-/** All that was measured. */
+/** Everything that was measured. */
 export interface Results {
   readonly points: readonly Point[];
-  /** The server whose costs and recovery are told. */
+  /** The server whose costs and recovery are reported. */
   readonly ours: string;
   /** By workload. */
   readonly recoveries: Readonly<Record<string, Recovery>>;
-  /** By workload: milliseconds of CPU of the cheapest rejection there can be. */
+  /** By workload: milliseconds of CPU of the cheapest possible rejection. */
   readonly leastRejections: Readonly<Record<string, number>>;
 }
 
-/** Writes a Markdown report, its picture and its numbers. Returns the report. */
+/** Writes the report as Markdown, its picture and its numbers. Returns the report. */
 export async function writeReport(results: Results, folder: string): Promise<string> {
   const { points, ours, recoveries, leastRejections } = results;
   const workloads = [...new Set(points.map(({ workload }) => workload))];
@@ -46,7 +46,7 @@ export async function writeReport(results: Results, folder: string): Promise<str
   return text;
 }
 
-/** A row a load, a column a server: answers in time a second (of what is possible), p99 of the admitted. */
+/** A row per load, a column per server: goodput (share of the possible goodput) and p99 of admitted requests. */
 function table(points: readonly Point[]): string {
   const servers = [...new Set(points.map(({ server }) => server))];
   const loads = [...new Set(points.map(({ load }) => load))];
@@ -57,7 +57,7 @@ function table(points: readonly Point[]): string {
     return `${point.goodput.toFixed(0)} (${percent(point.share)}), ${Math.round(point.report.admittedP99Ms)} ms`;
   };
   return [
-    'Answers in time a second, as a share of what is possible, and p99 of the admitted:',
+    'Goodput a second (share of the possible goodput), and p99 of admitted requests:',
     '',
     `| load | capacity | ${servers.join(' | ')} |`,
     `| --- | --- |${' --- |'.repeat(servers.length)}`,
@@ -83,10 +83,10 @@ function costs(points: readonly Point[], leastMs = 0): string {
   const memory = points.map(({ load, used }) => `${load}x ${Math.round(used.memory / 1e6)}`);
   const busy = points.map(({ load, report }) => `${load}x ${percent(report.generatorBusy)}`);
   return [
-    `- A rejection costs the server ${(own.rejectMs * 1000).toFixed(0)} us of CPU, serving ${(own.serveMs * 1000).toFixed(0)} us; a socket server that reads nothing and writes one constant answer spends ${(leastMs * 1000).toFixed(0)} us. What the first two permit: ${permitted.join('; ')}.`,
-    `- The most important 5 % of requests, answered in time: ${gold.join(', ')}.`,
+    `- A rejection costs the server ${(own.rejectMs * 1000).toFixed(0)} us of CPU, serving ${(own.serveMs * 1000).toFixed(0)} us; a socket server that parses nothing and writes one constant response spends ${(leastMs * 1000).toFixed(0)} us. The goodput that the first two costs permit: ${permitted.join('; ')}.`,
+    `- Top tier (5 % of requests), answered in time: ${gold.join(', ')}.`,
     `- Resident MB at the end: ${memory.join(', ')}.`,
-    `- Busy is the load generator, whose own delay counts as latency: ${busy.join(', ')}.`,
+    `- Load generator busy (its own delay counts as latency): ${busy.join(', ')}.`,
   ].join('\n');
 }
 
@@ -94,8 +94,8 @@ function recovered(r: Recovery): string {
   const ms = (n: number): string => `${Math.round(n)} ms`;
   return (
     `- At half the capacity p99 is ${ms(r.beforeMs)}; in the first second after ten times the capacity ${ms(r.firstSecondMs)} ` +
-    `(${percent(r.firstSecondShare)} in time), then ${ms(r.afterMs)} (${percent(r.afterShare)}). Of the most important ` +
-    `${percent(r.goldShare)} were answered in time while it lasted, from its first moment on. Resident MB before it, in its middle ` +
-    `and after it: ${r.memoryMb.join(', ')}; of objects in use: ${r.heapMb.join(', ')}.`
+    `(${percent(r.firstSecondShare)} in time), then ${ms(r.afterMs)} (${percent(r.afterShare)}). Of the top tier ` +
+    `${percent(r.goldShare)} were answered in time during the overload. Resident MB before, in the middle ` +
+    `and after: ${r.memoryMb.join(', ')}; objects in use: ${r.heapMb.join(', ')}.`
   );
 }

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { LoadReport } from './load/tally.ts';
+import type { LoadReport, Phase } from './load/tally.ts';
 import type { Workload } from './work.ts';
 
-/** A server under test and what it was told. */
+/** A server under test and its arguments. */
 export interface Candidate {
   readonly name: string;
   readonly kind: string;
@@ -22,13 +22,7 @@ export interface Usage {
   readonly cpuMs: number;
 }
 
-/** One stretch of a load. */
-export interface Phase {
-  readonly rate: number;
-  readonly seconds: number;
-}
-
-/** A server process of a candidate, until it is disposed of. */
+/** Runs the server process of a candidate until it is disposed of. */
 export class RunningServer implements Disposable {
   readonly #child: ChildProcess;
   readonly candidate: Candidate;
@@ -56,12 +50,12 @@ export class RunningServer implements Disposable {
   }
 
   async usage(): Promise<Usage> {
-    const answer = once(this.#child, 'message');
+    const usage = once(this.#child, 'message');
     this.#child.send('usage');
-    return ((await answer) as [Usage])[0];
+    return ((await usage) as [Usage])[0];
   }
 
-  /** Offers the phases one after the other from a process of its own; what the server used for it is told with the last. */
+  /** Offers the phases one after the other from a separate process; `used` is what the server used for all of them. */
   async load(phases: readonly Phase[], seed = 1): Promise<{ reports: readonly LoadReport[]; used: Usage }> {
     const child = fork(
       file('load/main.ts'),

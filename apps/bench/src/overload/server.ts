@@ -9,7 +9,7 @@ import { pQueue } from './servers/p-queue.ts';
 import { fastifyPlugins } from './servers/under-pressure.ts';
 import { createWork, type Workload } from './work.ts';
 
-/** One server under test, in a process of its own. Tells its parent the port; answers any message with what it has used. */
+/** Runs one server under test in a separate process. Sends its port to the parent; replies to any message with its usage. */
 const { values } = parseArgs({
   options: {
     kind: { type: 'string' },
@@ -21,8 +21,8 @@ const { values } = parseArgs({
 
 const workload = values.workload as Workload;
 const work = createWork(workload);
-// The dependency has 8 slots; CPU-bound work gains nothing from more than one at a time, and is not hurt by 8. Of mixed work
-// half takes no slot, so that 8 at a time would leave slots free.
+// The dependency has 8 slots; CPU-bound work gains nothing from more than one at a time, and 8 do not hurt it. Half of the mixed
+// work takes no slot, so 8 at a time would leave slots free.
 const concurrency = workload === 'mixed' ? 16 : 8;
 
 const HOST = '127.0.0.1';

@@ -1,11 +1,11 @@
 import type { RunningServer } from './run.ts';
 
-/** A guess, for loads before the capacity has been measured. */
+/** Requests a second: a guess, used before the capacity is measured. */
 export const USUAL_CAPACITY = 400;
 
 /**
- * Has the server do and reject work until its code is compiled. A server that has just been started spends a tenth of its CPU on
- * that, the more the more code it has; it is not what a server is like that has run for a minute.
+ * Makes the server serve and reject until its code is compiled. A server that has just started spends a tenth of its CPU on
+ * compiling; one that has run for a minute does not.
  */
 export async function warmUp(server: RunningServer, seconds = 10): Promise<void> {
   await server.load(

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { disciplines } from './disciplines.ts';
 import { type Load, simulate } from './simulate.ts';
 
-/** Which way of queueing keeps goodput up: a simulation, the same on every machine. */
+/** Compares queue disciplines by goodput in a deterministic simulation. */
 const { values } = parseArgs({
   options: { seconds: { type: 'string', default: '30' }, out: { type: 'string', default: 'results' } },
 });

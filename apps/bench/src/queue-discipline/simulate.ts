@@ -9,25 +9,25 @@ const WORK_MS = 20;
 /** Calls a millisecond that the slots can serve. */
 const CAPACITY = SLOTS / WORK_MS;
 const PATIENCE_MS = 500;
-/** What happens before this is not counted: queues are empty at first. */
+/** Calls before this time are not counted: queues are empty at first. */
 const WARM_UP_MS = 2000;
 
 /** Load as a share of the capacity, at a time in milliseconds. */
 export type Load = (ms: number) => number;
 
 export interface Outcome {
-  /** Answers in time, as a share of all, or of what can be served. */
+  /** Responses in time, as a share of all calls, or of the calls that can be served if those are fewer. */
   readonly goodput: number;
-  /** Work that was done for nothing, as a share of all that was done. */
+  /** Work whose result came too late, as a share of all work. */
   readonly wasted: number;
-  /** Of the answers in time, in milliseconds from arrival. */
+  /** Latency of the responses in time, in milliseconds. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** How long the rejected were left to wait before they were told, in milliseconds. */
+  /** How long rejected calls waited for their rejection, in milliseconds. */
   readonly rejectedP99Ms: number;
 }
 
-/** Calls of exponential length arrive as a Poisson process; their callers go away, unheard, after half a second. */
+/** Simulates Poisson calls of exponential length; their callers give up silently after half a second. */
 export async function simulate(discipline: Discipline, load: Load, seconds: number): Promise<Outcome> {
   const clock = new VirtualClock();
   const limiter = new ConcurrencyLimiter({ limit: SLOTS, clock, ...discipline.options });
@@ -46,7 +46,7 @@ export async function simulate(discipline: Discipline, load: Load, seconds: numb
     if (counts) offered++;
     const work = (): Promise<void> => new Promise((done) => void clock.setTimer(done, workMs));
     try {
-      await limiter.execute(work, discipline.tellsDeadline ? { deadline: at + PATIENCE_MS } : {});
+      await limiter.execute(work, discipline.sendsDeadline ? { deadline: at + PATIENCE_MS } : {});
       const tookMs = clock.now() - at;
       if (!counts) return;
       if (tookMs > PATIENCE_MS) late++;

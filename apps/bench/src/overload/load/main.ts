@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
-import type { Phase } from '../run.ts';
 import { OpenLoop } from './open-loop.ts';
+import type { Phase } from './tally.ts';
 
 /**
- * The load, in a process of its own: an open loop with Poisson arrivals, so a stalled server cannot hide its stall.
- * Says when it is connected, begins when it is told to, and sends a report for each phase.
+ * Generates the load in a separate process: an open loop of Poisson-distributed requests, so that a stalled server cannot hide
+ * its stall. Sends a message when it is connected, begins on the first message, and sends a report for each phase.
  */
 const { values } = parseArgs({
   options: {

@@ -1,8 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Connection } from '../../connection.ts';
 import { seededRandom } from '../../seeded-random.ts';
-import type { Phase } from '../run.ts';
-import { type LoadReport, Tally, TIER_SHARES, type Tier } from './tally.ts';
+import { type LoadReport, type Phase, Tally, TIER_SHARES, type Tier } from './tally.ts';
 
 export interface OpenLoopOptions {
   readonly url: URL;
@@ -11,29 +10,29 @@ export interface OpenLoopOptions {
   readonly seed: number;
 }
 
-interface Arrival {
+interface DueRequest {
   readonly at: number;
   readonly tier: Tier;
   readonly user: number;
   readonly tally: Tally;
 }
 
-/** Connections that are being opened at once. */
+/** How many connections are opened at once. */
 const CONNECTING = 8;
 const USERS = 10_000;
-/** How long answers that are still to come are waited for in the end. */
+/** How long missing responses are awaited at the end. */
 const PATIENCE_MS = 10_000;
 const BODY = '{"item":"book","quantity":1}';
 
-/** Arrivals that come when they come: they never wait for answers, and the latency of each counts from when it was due. */
+/** Sends requests when they are due, without waiting for responses. Latency counts from the time a request was due. */
 export class OpenLoop {
   readonly #options: OpenLoopOptions;
   readonly #random: () => number;
   readonly #idle: Connection[] = [];
-  readonly #waiting: Arrival[] = [];
+  readonly #waiting: DueRequest[] = [];
   #firstWaiting = 0;
   #outstanding = 0;
-  /** Arrivals and answers so far. */
+  /** Requests and responses so far. */
   #events = 0;
 
   constructor(options: OpenLoopOptions) {
@@ -42,14 +41,14 @@ export class OpenLoop {
     for (let i = 0; i < options.connections; i++) this.#idle.push(new Connection(options.url));
   }
 
-  /** Opens every connection, a few at a time: what is measured is the server, not the kernel's line of new connections. */
+  /** Opens every connection, a few at a time: the server is measured, not the kernel's queue of new connections. */
   async connect(): Promise<void> {
     const closed = [...this.#idle];
     const hello = `GET /ready HTTP/1.1\r\nhost: ${this.#options.url.host}\r\n\r\n`;
     const open = async (): Promise<void> => {
       for (let connection = closed.pop(); connection !== undefined; connection = closed.pop()) {
-        const asked = connection;
-        await new Promise((answered) => asked.send(hello, answered));
+        const opening = connection;
+        await new Promise((done) => opening.send(hello, done));
       }
     };
     await Promise.all(Array.from({ length: CONNECTING }, open));
@@ -68,7 +67,7 @@ export class OpenLoop {
         const events = this.#events;
         for (; next <= now && next < end; next += this.#gapMs(phase.rate)) this.#arrive(next, tally);
         this.#sendWaiting();
-        // It never sleeps: to wake a client on the same machine costs a server as much as its rejection, and over a network nothing.
+        // It never sleeps: waking a client on the same machine costs a server as much as a rejection, and nothing over a network.
         await new Promise(setImmediate);
         const then = performance.now();
         if (events === this.#events) idleMs += then - now;
@@ -96,17 +95,17 @@ export class OpenLoop {
     this.#waiting.push({ at, tier, user: Math.floor(this.#random() * USERS), tally });
   }
 
-  /** Oldest first; what has waited for a connection until its deadline is given up, as its caller would. */
+  /** Oldest first. A request that has waited for a connection until its deadline is given up, as its caller would do. */
   #sendWaiting(): void {
     const expired = performance.now() - this.#options.deadlineMs;
     while (this.#firstWaiting < this.#waiting.length) {
-      const arrival = this.#waiting[this.#firstWaiting] as Arrival;
-      if (arrival.at >= expired) {
+      const request = this.#waiting[this.#firstWaiting] as DueRequest;
+      if (request.at >= expired) {
         const connection = this.#idle.pop();
         if (connection === undefined) break;
-        this.#send(connection, arrival);
+        this.#send(connection, request);
       } else {
-        arrival.tally.unsent();
+        request.tally.unsent();
       }
       this.#firstWaiting++;
     }
@@ -116,7 +115,7 @@ export class OpenLoop {
     }
   }
 
-  #send(connection: Connection, { at, tier, user, tally }: Arrival): void {
+  #send(connection: Connection, { at, tier, user, tally }: DueRequest): void {
     const { url, deadlineMs } = this.#options;
     const leftMs = Math.max(1, Math.floor(at + deadlineMs - performance.now()));
     this.#outstanding++;
@@ -127,7 +126,7 @@ export class OpenLoop {
         this.#events++;
         this.#outstanding--;
         this.#idle.push(connection);
-        tally.answered(tier, status, performance.now() - at);
+        tally.responded(tier, status, performance.now() - at);
       },
     );
   }

@@ -1,11 +1,18 @@
 import { build, type Histogram } from 'hdr-histogram-js';
-import type { Phase } from '../run.ts';
 
-// The most important callers are few; the rest is what an overload is made of.
+/** The share of requests of each tier: the most important clients are few. */
 export const TIER_SHARES = { gold: 0.05, silver: 0.25, bronze: 0.7 } as const;
 
 export type Tier = keyof typeof TIER_SHARES;
 
+/** One stretch of a load. */
+export interface Phase {
+  /** Requests a second. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+/** What became of the requests of one tier. */
 export interface TierReport {
   readonly offered: number;
   readonly good: number;
@@ -13,6 +20,7 @@ export interface TierReport {
   readonly rejected: number;
 }
 
+/** What became of the requests of one phase. */
 export interface LoadReport extends Phase {
   readonly offered: number;
   /** Answered 2xx within the deadline. */
@@ -21,18 +29,18 @@ export interface LoadReport extends Phase {
   readonly late: number;
   /** Answered 429, 503 or 504. */
   readonly rejected: number;
-  /** Given up by the client at the deadline because no connection was free. */
+  /** Given up by the client at the deadline, because no connection was free. */
   readonly unsent: number;
   readonly failed: number;
   readonly admittedP50Ms: number;
   readonly admittedP99Ms: number;
   readonly rejectedP99Ms: number;
-  /** The share of the phase in which this process was busy itself: near 1, what is measured is no longer the server alone. */
+  /** The share of the phase in which the load generator was busy. Near 1 it limits what is measured. */
   readonly generatorBusy: number;
   readonly tiers: Readonly<Record<Tier, TierReport>>;
 }
 
-/** What became of the arrivals of one phase. */
+/** Counts what becomes of the requests of one phase. */
 export class Tally {
   readonly #phase: Phase;
   readonly #deadlineMs: number;
@@ -58,8 +66,8 @@ export class Tally {
     this.#counts.unsent++;
   }
 
-  /** @param status - of the answer, undefined if there was none. */
-  answered(tier: Tier, status: number | undefined, ms: number): void {
+  /** @param status - of the response; undefined if there was none. */
+  responded(tier: Tier, status: number | undefined, ms: number): void {
     const outcome = this.#outcome(status, ms);
     if (outcome === undefined) return;
     this.#counts[outcome]++;
@@ -78,7 +86,7 @@ export class Tally {
     return {
       ...this.#phase,
       ...this.#counts,
-      // An answer that never came is a failure too.
+      // A missing response is a failure too.
       failed: offered - good - late - rejected - unsent,
       admittedP50Ms: this.#admitted.getValueAtPercentile(50),
       admittedP99Ms: this.#admitted.getValueAtPercentile(99),

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 
-/** Fastify as it comes: every request is started when it is read. */
+/** Fastify alone: the handler of every request starts when the request is read. */
 export async function bare(work: () => Promise<void>): Promise<FastifyInstance> {
   const app = Fastify();
   app.post('/api/orders', async (_request, reply) => {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 
 const BODY = '{"error":"Service overloaded","retryAfter":1}';
-const ANSWER = [
+const RESPONSE = [
   'HTTP/1.1 503 Service Unavailable',
   'content-type: application/json; charset=utf-8',
   'retry-after: 1',
@@ -11,10 +11,10 @@ const ANSWER = [
   BODY,
 ].join('\r\n');
 
-/** The yardstick of rejections: reads nothing, knows nothing and writes the same answer to whatever comes. */
+/** The cheapest possible rejection: parses nothing and writes the same response to every packet. */
 export function constant(): Server {
   return createServer((socket) => {
     socket.on('error', () => {});
-    socket.on('data', () => socket.write(ANSWER, 'latin1'));
+    socket.on('data', () => socket.write(RESPONSE, 'latin1'));
   });
 }
