@@ -1,4 +1,4 @@
-import type { CallContext, Clock, Unsubscribe } from '@bp/core';
+import type { CallContext, Clock, ContextChanges, Unsubscribe } from '@bp/core';
 import { atDeadline, checkOneOf } from '@bp/core/kit';
 import { ContextDoneError, type DoneKind, endFor } from './done.ts';
 import { type ContextKey, type Values, valueUnder } from './key.ts';
@@ -140,6 +140,11 @@ export class RequestContext implements CallContext, Disposable {
     const child = this.#derive(options, earlierDeadline(options.deadline, this.deadline));
     child.#parent = this;
     return child;
+  }
+
+  /** Derives a child for a policy such as a timeout: what it carries is kept. */
+  derive({ deadline, signal, name }: ContextChanges): RequestContext {
+    return this.child({ deadline, signal, name });
   }
 
   /** A child that carries `value` under `key`; `get` finds it there and below. */

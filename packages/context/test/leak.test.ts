@@ -111,7 +111,7 @@ describe('nothing is left on a signal and a parent that live long by a context',
           .catch(() => {}),
     ],
     ['that a race was run on', () => create().race(Promise.resolve())],
-    ['of a call with a timeout', () => policy.execute((ctx: RequestContext) => ctx.signal, parent)],
+    ['of a call with a timeout', () => policy.execute((ctx) => ctx.signal, parent)],
     ['of a call with a timeout and a plain signal', () => policy.execute(() => {}, { signal })],
   ])('%s', async (_name, use) => {
     expect(await bytesLeft(SOME, use)).toBeLessThan(NOTHING);

@@ -46,7 +46,7 @@ describe('time', () => {
     expect(reasons[0]).toMatchObject({
       kind: 'deadline',
       code: 'DEADLINE_EXCEEDED',
-      limiter: 'checkout',
+      rejectedBy: 'checkout',
       message: 'checkout is over: deadline',
       workBegan: true,
     });
@@ -60,7 +60,7 @@ describe('time', () => {
     const parent = new RequestContext({ timeoutMs: 20, name: 'request', clock });
     const [short, long] = [10, 50].map((timeoutMs) => parent.child({ timeoutMs, name: 'query' }));
     const told: string[] = [];
-    for (const child of [short, long]) child?.onDone(({ limiter }) => told.push(limiter));
+    for (const child of [short, long]) child?.onDone(({ rejectedBy }) => told.push(rejectedBy));
     clock.advanceSync(20);
     expect(told).toEqual(['query', 'request']);
     expect(long?.doneReason).toBe(parent.doneReason);
@@ -69,7 +69,7 @@ describe('time', () => {
       name: 'query',
     });
     clock.advanceSync(5);
-    expect(asked.doneReason?.limiter).toBe('request');
+    expect(asked.doneReason?.rejectedBy).toBe('request');
   });
 
   it('is over for whoever asks before the timer could tell, and cannot be cancelled any more', () => {
@@ -312,7 +312,7 @@ describe('the end', () => {
     expect(ctx.doneReason).toMatchObject({ kind: 'cancelled', cause: 'ended' });
     expect(() => ctx.throwIfDone()).toThrow(ContextDoneError);
     expect(ctx.signal.aborted, 'a signal first asked for now').toBe(true);
-    expect(rejectionAtEntry(ctx, clock, 'pool')).toMatchObject({ code: 'CANCELLED', limiter: 'pool' });
+    expect(rejectionAtEntry(ctx, clock, 'pool')).toMatchObject({ code: 'CANCELLED', rejectedBy: 'pool' });
     const told: string[] = [];
     watchContext(ctx, clock, 'pool', ({ code }) => told.push(code));
     expect(told).toEqual(['CANCELLED']);
@@ -402,7 +402,7 @@ describe('as the ctx of a primitive', () => {
     clock.advanceSync(10);
     expect(controllers).not.toHaveBeenCalled();
     expect(told).toHaveLength(1);
-    expect(told[0]).toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'queue', workBegan: false });
+    expect(told[0]).toMatchObject({ code: 'DEADLINE_EXCEEDED', rejectedBy: 'queue', workBegan: false });
     expect(told[0]?.cause).toBe(ctx.doneReason);
     expect(clock.pendingTimers).toBe(0);
     controllers.mockRestore();

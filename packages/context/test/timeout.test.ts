@@ -1,8 +1,8 @@
 import { type CallContext, compose, type Policy, RejectedError } from '@bp/core';
-import { watchContext } from '@bp/core/kit';
+import { rejectionAtEntry, watchContext } from '@bp/core/kit';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
-import { ContextDoneError, contextKey, RequestContext, timeout } from '../src/index.ts';
+import { contextKey, RequestContext, timeout } from '../src/index.ts';
 import { listenersOn } from './signals.ts';
 
 /** What a call comes to, for tests that move the clock before they look. */
@@ -17,9 +17,9 @@ describe('timeout', () => {
     const policy = timeout({ timeoutMs: 50, name: 'payment', clock });
     let aborted: unknown;
     const call = outcome(
-      policy.execute((ctx: RequestContext) => {
-        ctx.signal.addEventListener('abort', () => {
-          aborted = ctx.signal.reason;
+      policy.execute(({ signal }) => {
+        signal?.addEventListener('abort', () => {
+          aborted = signal.reason;
         });
         return never();
       }, new RequestContext({ clock })),
@@ -27,7 +27,7 @@ describe('timeout', () => {
     await clock.advance(49);
     expect(aborted).toBeUndefined();
     await clock.advance(1);
-    const reason = { kind: 'deadline', code: 'DEADLINE_EXCEEDED', limiter: 'payment', workBegan: true };
+    const reason = { kind: 'deadline', code: 'DEADLINE_EXCEEDED', rejectedBy: 'payment', workBegan: true };
     expect(await call).toMatchObject({ status: 'rejected', reason });
     expect(aborted).toMatchObject(reason);
     expect(clock.pendingTimers).toBe(0);
@@ -51,12 +51,12 @@ describe('timeout', () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
     const ctx = { deadline: 20, priority: 7, cost: 3 };
-    await policy.execute((inner: CallContext) => expect(inner).toMatchObject(ctx), ctx);
+    await policy.execute((inner) => expect(inner).toMatchObject(ctx), ctx);
     const user = contextKey<string>('user');
     const caller = new RequestContext({ timeoutMs: 1000, priority: 2, clock }).with(user, 'ada');
-    await policy.execute((inner: RequestContext) => {
+    await policy.execute((inner) => {
       expect(inner).toMatchObject({ deadline: 50, priority: 2 });
-      expect(inner.get(user)).toBe('ada');
+      expect((inner as RequestContext).get(user)).toBe('ada');
     }, caller);
   });
 
@@ -68,21 +68,24 @@ describe('timeout', () => {
     const work = vi.fn();
     await expect(policy.execute(work, { deadline: 100 })).rejects.toMatchObject({
       code: 'DEADLINE_EXCEEDED',
-      limiter: 'timeout',
+      rejectedBy: 'timeout',
       workBegan: false,
     });
-    await expect(policy.execute(work, ctx)).rejects.toMatchObject({ code: 'SHED', limiter: 'timeout' });
+    await expect(policy.execute(work, ctx)).rejects.toMatchObject({ code: 'SHED', rejectedBy: 'timeout' });
     expect(work).not.toHaveBeenCalled();
   });
 
   it('ends the context with the call: what goes on in the background is over', async () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
-    let inner: RequestContext | undefined;
-    await policy.execute((ctx: RequestContext) => {
-      inner = ctx;
-    }, new RequestContext({ clock }));
-    expect(inner?.reason).toBe('cancelled');
+    for (const outer of [new RequestContext({ clock }), { priority: 1 }]) {
+      let inner: CallContext = {};
+      await policy.execute((ctx) => {
+        inner = ctx;
+      }, outer);
+      expect(inner.doneReason).toMatchObject({ code: 'CANCELLED' });
+      expect(rejectionAtEntry(inner, clock, 'pool')).toMatchObject({ code: 'CANCELLED' });
+    }
   });
 
   it.each<[string, () => unknown]>([
@@ -92,8 +95,8 @@ describe('timeout', () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
     const call = outcome(
-      policy.execute(async (ctx: RequestContext) => {
-        await new Promise<void>((resolve) => ctx.onDone(() => resolve()));
+      policy.execute(async (ctx) => {
+        await new Promise<void>((resolve) => ctx.onDone?.(() => resolve()));
         return whenTold();
       }, new RequestContext({ clock })),
     );
@@ -104,7 +107,7 @@ describe('timeout', () => {
   it('lets the primitive in which the call still waits reject it: the work never began', async () => {
     const clock = new VirtualClock();
     const waiting: Policy = {
-      execute: (_fn: unknown, ctx: CallContext = {}) =>
+      execute: (_fn, ctx = {}) =>
         new Promise<never>((_resolve, reject) => watchContext(ctx, clock, 'database', reject)),
     };
     const policy = compose(timeout({ timeoutMs: 50, clock }), waiting);
@@ -113,7 +116,7 @@ describe('timeout', () => {
     await clock.advance(50);
     expect(await call).toMatchObject({
       status: 'rejected',
-      reason: { code: 'DEADLINE_EXCEEDED', limiter: 'database', workBegan: false },
+      reason: { code: 'DEADLINE_EXCEEDED', rejectedBy: 'database', workBegan: false },
     });
     expect(work).not.toHaveBeenCalled();
     expect(clock.pendingTimers).toBe(0);
@@ -129,7 +132,7 @@ describe('timeout', () => {
     expect(listenersOn(outer.signal)).toBe(1);
     outer.abort(new RejectedError('SHUTTING_DOWN', 'server'));
     await clock.advance(0);
-    expect(await call).toMatchObject({ reason: { kind: 'shutdown' } });
+    expect(await call).toMatchObject({ reason: { code: 'SHUTTING_DOWN', workBegan: true } });
     expect([listenersOn(outer.signal), clock.pendingTimers]).toEqual([0, 0]);
   });
 
@@ -144,13 +147,13 @@ describe('timeout', () => {
         return () => listeners.delete(listener);
       },
     };
-    await policy.execute((inner: CallContext) => expect(inner.priority).toBe(4), theirs);
+    await policy.execute((inner) => expect(inner.priority).toBe(4), theirs);
     expect(listeners.size).toBe(0);
     const call = outcome(policy.execute(never, theirs));
     expect(listeners.size).toBe(1);
     for (const listener of listeners) listener(new RejectedError('SHED', 'queue'));
     await clock.advance(0);
-    expect(await call).toMatchObject({ reason: { kind: 'shed' } });
+    expect(await call).toMatchObject({ reason: { code: 'SHED', workBegan: true } });
     expect([listeners.size, clock.pendingTimers]).toEqual([0, 0]);
   });
 
@@ -161,7 +164,7 @@ describe('timeout', () => {
     const user = copy.contextKey<string>('user');
     const theirs = new copy.RequestContext({ clock }).with(user, 'ada');
     const policy = timeout({ timeoutMs: 50, clock });
-    const call = policy.execute((inner: InstanceType<typeof copy.RequestContext>) => inner.get(user), theirs);
+    const call = policy.execute((inner) => (inner as typeof theirs).get(user), theirs);
     await expect(call).resolves.toBe('ada');
   });
 
@@ -173,23 +176,26 @@ describe('timeout', () => {
     );
     const call = outcome(policy.execute(never));
     await clock.advance(30);
-    expect(await call).toMatchObject({ reason: { limiter: 'try' } });
+    expect(await call).toMatchObject({ reason: { rejectedBy: 'try' } });
     const whole = compose(
       timeout({ timeoutMs: 30, name: 'whole', clock }),
       timeout({ timeoutMs: 100, name: 'try', clock }),
     );
     const other = outcome(whole.execute(never));
     await clock.advance(30);
-    expect(await other).toMatchObject({ reason: { limiter: 'whole' } });
+    expect(await other).toMatchObject({ reason: { rejectedBy: 'whole' } });
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is a policy, and rejects with an error one can ask', async () => {
+  it('is a policy, and rejects with the error that ended the context', async () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 1, clock });
     expectTypeOf(policy).toEqualTypeOf<Policy>();
-    const error = policy.execute(never).catch((reason: unknown) => reason);
+    const plain = outcome(policy.execute(never));
+    const request = outcome(policy.execute(never, new RequestContext({ clock })));
     await clock.advance(1);
-    expect(await error).toBeInstanceOf(ContextDoneError);
+    const reason = { code: 'DEADLINE_EXCEEDED', rejectedBy: 'timeout', workBegan: true };
+    expect(await plain).toMatchObject({ reason });
+    expect(await request).toMatchObject({ reason: { ...reason, kind: 'deadline' } });
   });
 });

@@ -1,6 +1,10 @@
+/** Removes the listener that it was returned for; a no-op the second time. */
+export type Unsubscribe = () => void;
+
 /**
- * What a caller may say about one call; every primitive takes it as its `ctx`. It is structural: a plain object
- * will do, and a `RequestContext` of @bp/context is one.
+ * Describes one call to a primitive; every primitive takes it as its `ctx`. It is structural: a plain object will do, and a
+ * `RequestContext` of @bp/context is one. Policies keep every other own field of a plain object when they derive a context
+ * from it, except a field named `end`.
  */
 export interface CallContext {
   /** Cancels the call while it waits, and informs the work once it runs. */
@@ -20,39 +24,44 @@ export interface CallContext {
    */
   readonly key?: string | undefined;
   /**
-   * A cheaper `signal`, preferred where present: calls `listener` once with the reason when the call is
-   * cancelled or its deadline passes, at once if that has happened; returns what removes the listener.
+   * A cheaper `signal`, preferred where present: calls `listener` once with the reason when the call is cancelled or its
+   * deadline passes, at once if that has happened. Returns a function that removes the listener.
    */
-  readonly onDone?: ((listener: (reason: unknown) => void) => () => void) | undefined;
+  readonly onDone?: ((listener: (reason: unknown) => void) => Unsubscribe) | undefined;
   /** Goes with `onDone`: why the call is over, or undefined while it is not. */
   readonly doneReason?: unknown;
   /**
-   * Derives a context that is over no later than this one. Contexts that carry more than these fields implement it, so that
-   * policies such as a timeout keep what they carry; plain objects need not.
+   * Derives a context that is over no later than this one. A context with methods or getters implements it, so that policies
+   * such as a timeout keep what it carries; plain objects need not.
    */
   readonly derive?: ((changes: ContextChanges) => DerivedContext) | undefined;
 }
 
-/** What a derived context adds to the one it comes from. */
+/** Describes how a derived context differs from the original one. */
 export interface ContextChanges {
   /** Absolute milliseconds on the clock; the earlier of this and the original deadline counts. */
   readonly deadline?: number | undefined;
-  /** One more signal that cancels it. */
+  /** One more signal that cancels the derived context. */
   readonly signal?: AbortSignal | undefined;
+  /** The `rejectedBy` of the error with which the derived context ends. Default: that of the original. */
+  readonly name?: string | undefined;
 }
 
 /** A context that was derived from another one. */
 export interface DerivedContext extends CallContext {
   readonly signal: AbortSignal;
-  readonly onDone: (listener: (reason: unknown) => void) => () => void;
+  readonly onDone: (listener: (reason: unknown) => void) => Unsubscribe;
   /** Ends the context when its work is over: leaves no timer and no listener behind, and never aborts the signal later. */
   end(): void;
 }
 
-/** How long `drain` and `close` may take. */
+/** Bounds how long `drain` and `close` may take. */
 export interface DrainOptions {
   /** Milliseconds from now (>= 0; a duration, not a point in time). Default: as long as it takes. */
   readonly withinMs?: number | undefined;
   /** Ends the wait early. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The `ctx` of a call that came without one: no deadline, no signal, priority 0, cost 1. */
+export const EMPTY_CONTEXT: CallContext = /* @__PURE__ */ Object.freeze({});

@@ -1,5 +1,4 @@
-import type { CallContext } from './call-context.ts';
-import { EMPTY_CONTEXT } from './kit/call-end.ts';
+import { type CallContext, EMPTY_CONTEXT } from './call-context.ts';
 
 /**
  * What can stand around a call: every primitive with an `execute` is one. It runs `fn` now, later or not at all;

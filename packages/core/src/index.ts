@@ -1,7 +1,12 @@
-export type { CallContext, ContextChanges, DerivedContext, DrainOptions } from './call-context.ts';
+export type {
+  CallContext,
+  ContextChanges,
+  DerivedContext,
+  DrainOptions,
+  Unsubscribe,
+} from './call-context.ts';
 export { type Clock, createSystemClock, systemClock, type Timer, type TimerOptions } from './clock.ts';
 export { compose, type Policy } from './compose.ts';
-export type { Unsubscribe } from './kit/listeners.ts';
 export { LoopBudget } from './kit/loop-budget.ts';
 export type { Permit } from './permit.ts';
 export {

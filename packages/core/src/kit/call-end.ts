@@ -1,34 +1,12 @@
-import type { CallContext } from '../call-context.ts';
+import { type CallContext, EMPTY_CONTEXT, type Unsubscribe } from '../call-context.ts';
 import type { Clock } from '../clock.ts';
 import { isRejected, RejectedError } from '../rejected-error.ts';
 import { atDeadline } from './deadlines.ts';
-
-/** The `ctx` of a call that came without one: no deadline, no signal, priority 0, cost 1. */
-export const EMPTY_CONTEXT: CallContext = /* @__PURE__ */ Object.freeze({});
-
-/** A monotonic deadline is never this far ahead; one that is comes from `Date.now()`. */
-const MAX_DEADLINE_MS = 10 * 365.25 * 24 * 3600 * 1000;
-
-const isAbsurd = (deadline: number, now: number): boolean =>
-  deadline - now > MAX_DEADLINE_MS && deadline !== Number.POSITIVE_INFINITY;
+import { checkDeadline, isAbsurdDeadline } from './validate.ts';
 
 /**
- * `deadline` if it can be one on a clock that reads `now`.
- * @throws RangeError naming `name` if it is `NaN`, or finite and more than ten years ahead.
- */
-export function checkDeadline(name: string, deadline: number, now: number): number {
-  if (Number.isNaN(deadline) || isAbsurd(deadline, now)) {
-    throw new RangeError(
-      `${name} must be a time of the primitive's monotonic clock at most ten years ahead of ${now}, or Infinity, ` +
-        `got ${deadline}; Date.now() is the time of another clock`,
-    );
-  }
-  return deadline;
-}
-
-/**
- * The rejection for a call that was over for `reason`: the code of the rejection that ended it, `DEADLINE_EXCEEDED`
- * for an `AbortSignal.timeout`, else `CANCELLED`. The reason is its cause.
+ * Makes the rejection of a call that is over for `reason`: the code of the rejection that ended it, `DEADLINE_EXCEEDED` for an
+ * `AbortSignal.timeout`, else `CANCELLED`. The reason is its cause.
  */
 export function rejectionFor(reason: unknown, rejectedBy: string): RejectedError {
   if (isRejected(reason)) return new RejectedError(reason.code, rejectedBy, { cause: reason });
@@ -37,7 +15,7 @@ export function rejectionFor(reason: unknown, rejectedBy: string): RejectedError
 }
 
 /**
- * Whether a call is over: cancelled, at or past its deadline, or with a deadline that is none. For `tryX`: it never
+ * Returns whether a call is over: cancelled, at or past its deadline, or with an invalid deadline. For `tryX`: it never
  * throws and allocates nothing.
  */
 export function isOver(ctx: CallContext, clock: Clock): boolean {
@@ -50,12 +28,13 @@ export function isOver(ctx: CallContext, clock: Clock): boolean {
   const { deadline } = ctx;
   if (deadline === undefined) return false;
   const now = clock.now();
-  return !(now < deadline) || isAbsurd(deadline, now);
+  return typeof deadline !== 'number' || !(now < deadline) || isAbsurdDeadline(deadline, now);
 }
 
 /**
- * The rejection for a call that is over before it began (cancelled, or at or past its deadline), else undefined.
- * Every asynchronous method asks this first: what has expired is never started.
+ * Returns the rejection of a call that is over before it began (cancelled, or at or past its deadline), else undefined. Every
+ * asynchronous method calls it first, so that an expired call never starts.
+ * @throws TypeError if the deadline is no number.
  * @throws RangeError if the deadline is `NaN`, or finite and more than ten years ahead.
  */
 export function rejectionAtEntry(
@@ -64,11 +43,8 @@ export function rejectionAtEntry(
   rejectedBy: string,
 ): RejectedError | undefined {
   if (ctx === EMPTY_CONTEXT) return undefined;
-  if (ctx.onDone !== undefined) {
-    if (ctx.doneReason !== undefined) return rejectionFor(ctx.doneReason, rejectedBy);
-  } else if (ctx.signal?.aborted) {
-    return rejectionFor(ctx.signal.reason, rejectedBy);
-  }
+  const cancelled = rejectionIfCancelled(ctx, rejectedBy);
+  if (cancelled !== undefined) return cancelled;
   const { deadline } = ctx;
   if (deadline === undefined) return undefined;
   const now = clock.now();
@@ -76,17 +52,35 @@ export function rejectionAtEntry(
   return new RejectedError('DEADLINE_EXCEEDED', rejectedBy);
 }
 
+/** Does the same for a call that was checked at entry and has waited since. Never throws. */
+export function rejectionIfOver(
+  ctx: CallContext,
+  clock: Clock,
+  rejectedBy: string,
+): RejectedError | undefined {
+  if (!isOver(ctx, clock)) return undefined;
+  return rejectionIfCancelled(ctx, rejectedBy) ?? new RejectedError('DEADLINE_EXCEEDED', rejectedBy);
+}
+
+function rejectionIfCancelled(ctx: CallContext, rejectedBy: string): RejectedError | undefined {
+  // Reading the signal of a context that has `onDone` may cost an AbortController.
+  if (ctx.onDone !== undefined) {
+    return ctx.doneReason === undefined ? undefined : rejectionFor(ctx.doneReason, rejectedBy);
+  }
+  return ctx.signal?.aborted ? rejectionFor(ctx.signal.reason, rejectedBy) : undefined;
+}
+
 /**
- * Watches a call that waits: calls `listener` once with the rejection when it is cancelled or its deadline passes, at
- * once if it is cancelled already. Returns what stops watching and leaves no listener and no timer behind; undefined
- * if `ctx` can never end, or has.
+ * Watches a call that waits: calls `listener` once with the rejection when the call is cancelled or its deadline passes, at
+ * once if it is cancelled already. Returns a function that stops watching and leaves no listener and no timer behind;
+ * undefined if `ctx` can never end, or has ended. The timer does not keep the process alive.
  */
 export function watchContext(
   ctx: CallContext,
   clock: Clock,
   rejectedBy: string,
   listener: (rejection: RejectedError) => void,
-): (() => void) | undefined {
+): Unsubscribe | undefined {
   if (ctx.onDone !== undefined) return ctx.onDone((reason) => listener(rejectionFor(reason, rejectedBy)));
 
   const { signal, deadline } = ctx;

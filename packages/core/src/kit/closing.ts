@@ -1,17 +1,18 @@
 import type { DrainOptions } from '../call-context.ts';
 import type { Clock, Timer } from '../clock.ts';
-import { checkNonNegativeOrInfinity, checkOptions } from './validate.ts';
+import { checkOptions, optionNames } from './check-options.ts';
+import { checkNonNegativeOrInfinity, checkSignal } from './validate.ts';
 
-/** What a {@link Closing} needs to know of the primitive that it ends. */
+/** What a {@link Closing} must know about the primitive that it closes. */
 export interface ClosingOptions {
   readonly clock: Clock;
-  /** Whether nothing waits and nothing runs. */
+  /** Returns whether no call waits or runs. */
   readonly isIdle: () => boolean;
-  /** Rejects what still waits; called once, when time is up. What runs may go on. */
+  /** Rejects the calls that still wait; called once, when time is up. Running calls may go on. */
   readonly cancelRest: () => void;
 }
 
-const DRAIN_OPTIONS = ['withinMs', 'signal'] as const satisfies readonly (keyof DrainOptions)[];
+const DRAIN_OPTIONS = /* @__PURE__ */ optionNames<DrainOptions>({ withinMs: true, signal: true });
 
 /** Checks the options of `drain` and `close`. @throws TypeError or RangeError naming the option. */
 export function checkDrainOptions(options: DrainOptions): {
@@ -19,18 +20,20 @@ export function checkDrainOptions(options: DrainOptions): {
   signal: AbortSignal | undefined;
 } {
   const { withinMs = Number.POSITIVE_INFINITY, signal } = checkOptions(options, DRAIN_OPTIONS);
+  if (signal !== undefined) checkSignal('signal', signal);
   return { withinMs: checkNonNegativeOrInfinity('withinMs', withinMs), signal };
 }
 
 /**
- * The end of a primitive: it stops admitting, drains within a bound, then cancels the rest. The process stays alive until
- * it has settled.
+ * Closes a primitive: it stops admitting, drains within a bound, then cancels the waiting calls. The process stays alive
+ * until the primitive is closed.
  */
 export class Closing {
   readonly #options: ClosingOptions;
   #closed: Promise<void> | undefined;
   #resolve: () => void = () => {};
   #settled = false;
+  #timeIsUp = false;
   #keepAlive: Timer | undefined;
   #bound: Timer | undefined;
   #dueAt = Number.POSITIVE_INFINITY;
@@ -40,14 +43,14 @@ export class Closing {
     this.#options = options;
   }
 
-  /** Whether it has begun: the primitive admits nothing any more. */
+  /** Whether closing has begun: the primitive admits nothing any more. */
   get started(): boolean {
     return this.#closed !== undefined;
   }
 
   /**
-   * Begins to close. Resolves when the primitive is idle or the time is up. Idempotent: a later call may only end it sooner.
-   * Rejects with a TypeError or RangeError naming a wrong option.
+   * Begins to close. Resolves when the primitive is idle or the time is up. A later call waits for the same end and may only
+   * bring it forward. Rejects with a TypeError or RangeError naming a wrong option, and then does not begin.
    */
   async close(options: DrainOptions = {}): Promise<void> {
     const { withinMs, signal } = checkDrainOptions(options);
@@ -58,7 +61,7 @@ export class Closing {
 
   /** Call it whenever the primitive may have become idle. */
   readonly settleIfIdle = (): void => {
-    if (this.#closed !== undefined && !this.#settled && this.#options.isIdle()) this.#settle();
+    if (this.#closed !== undefined && this.#options.isIdle()) this.#settle();
   };
 
   #begin(): Promise<void> {
@@ -66,28 +69,30 @@ export class Closing {
       this.#resolve = resolve;
     });
     if (this.#options.isIdle()) this.#settle();
+    // A pending promise alone does not keep a process alive.
     else this.#keepAlive = this.#options.clock.setTimer(() => {}, Number.POSITIVE_INFINITY);
     return closed;
   }
 
   #endWithin(withinMs: number, signal: AbortSignal | undefined): void {
     if (signal?.aborted || withinMs === 0) {
-      this.#timeIsUp();
+      this.#onTimeIsUp();
       return;
     }
-    if (signal !== undefined && !this.#signals.has(signal)) {
+    if (signal !== undefined) {
       this.#signals.add(signal);
-      signal.addEventListener('abort', this.#timeIsUp, { once: true });
+      signal.addEventListener('abort', this.#onTimeIsUp, { once: true });
     }
     const dueAt = this.#options.clock.now() + withinMs;
     if (dueAt >= this.#dueAt) return;
     this.#dueAt = dueAt;
     this.#bound?.cancel();
-    this.#bound = this.#options.clock.setTimer(this.#timeIsUp, withinMs);
+    this.#bound = this.#options.clock.setTimer(this.#onTimeIsUp, withinMs);
   }
 
-  readonly #timeIsUp = (): void => {
-    if (this.#settled) return;
+  readonly #onTimeIsUp = (): void => {
+    if (this.#timeIsUp) return;
+    this.#timeIsUp = true;
     try {
       this.#options.cancelRest();
     } finally {
@@ -98,9 +103,10 @@ export class Closing {
   #settle(): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#timeIsUp = true;
     this.#keepAlive?.cancel();
     this.#bound?.cancel();
-    for (const signal of this.#signals) signal.removeEventListener('abort', this.#timeIsUp);
+    for (const signal of this.#signals) signal.removeEventListener('abort', this.#onTimeIsUp);
     this.#signals.clear();
     this.#resolve();
   }

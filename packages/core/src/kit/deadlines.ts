@@ -18,7 +18,7 @@ class Entry extends HeapNode implements Timer {
   }
 }
 
-/** All deadlines of one clock behind one timer. */
+/** All deadlines of one clock, behind one timer. */
 class Deadlines {
   readonly #clock: Clock;
   readonly #heap = new Heap<Entry>();
@@ -41,7 +41,7 @@ class Deadlines {
     if (this.#heap.size === 0) this.#disarm();
   }
 
-  // Not kept alive: a deadline is a bound on other work, never work of its own.
+  // It does not keep the process alive: a deadline bounds other work and is no work itself.
   #arm(due: number): void {
     this.#timer?.cancel();
     this.#timerDue = due;
@@ -66,7 +66,7 @@ class Deadlines {
         callback?.();
       }
     } finally {
-      // A callback may have set an earlier deadline already, or have thrown: the rest must still fire.
+      // The remaining deadlines must fire, even if a callback threw or set an earlier deadline.
       const first = this.#heap.first;
       if (first !== undefined && first.rank < this.#timerDue) this.#arm(first.rank);
     }
@@ -76,9 +76,9 @@ class Deadlines {
 const deadlinesOf = /* @__PURE__ */ new WeakMap<Clock, Deadlines>();
 
 /**
- * Calls `callback` once when `clock` reaches `deadline` (absolute milliseconds on that clock; one in the past fires as soon
- * as possible, `Infinity` never). All deadlines of a clock share one timer, which does not keep the process alive.
- * Setting costs O(log n), cancelling O(1) amortised.
+ * Calls `callback` once when `clock` reaches `deadline` (absolute milliseconds on that clock; a time in the past or `NaN` fires
+ * as soon as possible, `Infinity` never). All deadlines of a clock share one timer, which does not keep the process alive.
+ * Setting a deadline costs O(log n), cancelling it O(1) amortised.
  */
 export function atDeadline(clock: Clock, deadline: number, callback: () => void): Timer {
   let deadlines = deadlinesOf.get(clock);
@@ -86,5 +86,5 @@ export function atDeadline(clock: Clock, deadline: number, callback: () => void)
     deadlines = new Deadlines(clock);
     deadlinesOf.set(clock, deadlines);
   }
-  return deadlines.add(deadline, callback);
+  return deadlines.add(Number.isNaN(deadline) ? Number.NEGATIVE_INFINITY : deadline, callback);
 }

@@ -1,77 +1,85 @@
-import type { CallContext, ContextChanges, DerivedContext } from '../call-context.ts';
+import {
+  type CallContext,
+  type ContextChanges,
+  type DerivedContext,
+  EMPTY_CONTEXT,
+  type Unsubscribe,
+} from '../call-context.ts';
 import type { Clock } from '../clock.ts';
 import { RejectedError } from '../rejected-error.ts';
-import { EMPTY_CONTEXT, rejectionFor, watchContext } from './call-end.ts';
+import { watchContext } from './call-end.ts';
 import { throwLater } from './never-throwing.ts';
 
-/** Who derives a context. */
+/** Options of {@link deriveContext}. */
 export interface DeriveOptions extends ContextChanges {
   /** The clock of `deadline`. */
   readonly clock: Clock;
-  /** The name in the rejection that ends the derived context. */
+  /** The `rejectedBy` of the error with which the derived context ends. */
   readonly name: string;
 }
 
 type DoneListener = (reason: unknown) => void;
 
-/** A plain context with an earlier end; every field that it does not change is copied. */
+/** Returns the fields that a derived context takes over as they are. */
+function otherFields(ctx: CallContext): object {
+  const { signal, deadline, onDone, doneReason, derive, end, ...others } = ctx as CallContext & {
+    readonly end?: unknown;
+  };
+  return others;
+}
+
+/** A plain context with an earlier end. Every field of the original that it does not change is an own field. */
 class Derived implements DerivedContext {
+  /**
+   * Aborted when the context is over before its work has ended. An own accessor, made when first read: a copy
+   * (`{ ...ctx, cost: 2 }`) then has a signal too.
+   */
+  declare readonly signal: AbortSignal;
   readonly deadline: number | undefined;
-  readonly priority: number | undefined;
-  readonly cost: number | undefined;
-  readonly key: string | undefined;
+  readonly #clock: Clock;
   readonly #name: string;
+  readonly #fields: object;
   readonly #listeners = new Set<DoneListener>();
+  readonly #unwatch: Unsubscribe[] = [];
   #controller: AbortController | undefined;
-  #unwatch: (() => void)[] = [];
-  #reason: unknown;
+  #reason: RejectedError | undefined;
   #ended = false;
 
   constructor(
-    outer: CallContext,
+    original: CallContext,
     { deadline = Number.POSITIVE_INFINITY, signal, clock, name }: DeriveOptions,
   ) {
-    const { signal: outerSignal, deadline: outerDeadline, onDone, doneReason, derive, ...fields } = outer;
-    Object.assign(this, fields);
-    this.priority = outer.priority;
-    this.cost = outer.cost;
-    this.key = outer.key;
-    this.#name = name;
-    const earlier = Math.min(deadline, outerDeadline ?? Number.POSITIVE_INFINITY);
+    this.#fields = original instanceof Derived ? original.#fields : otherFields(original);
+    // Not `Object.assign`, for which a field named `__proto__` would be the prototype.
+    Object.defineProperties(this, Object.getOwnPropertyDescriptors(this.#fields));
+    Object.defineProperty(this, 'signal', { get: () => this.#madeSignal(), enumerable: true });
+    const earlier = Math.min(deadline, original.deadline ?? Number.POSITIVE_INFINITY);
     this.deadline = earlier === Number.POSITIVE_INFINITY ? undefined : earlier;
-
-    // Reading the signal of a context that has `onDone` may cost a controller.
-    const original: CallContext = onDone === undefined ? { signal: outerSignal } : outer;
-    for (const source of [original, { signal, deadline: this.deadline }]) {
-      const unwatch = watchContext(source, clock, name, (rejection) => this.#finish(rejection));
-      if (unwatch !== undefined) this.#unwatch.push(unwatch);
-    }
-    if (this.#reason !== undefined) this.#stopWatching();
+    this.#clock = clock;
+    this.#name = name;
+    this.#watch(original.onDone === undefined ? { signal: original.signal } : original);
+    this.#watch({ signal, deadline: this.deadline });
   }
 
-  get doneReason(): unknown {
+  get doneReason(): RejectedError | undefined {
+    if (this.#ended) this.#reason ??= this.#endError('CANCELLED', 'ended');
     return this.#reason;
   }
 
-  /** Aborted when the context is over before its work has ended. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = new AbortController();
-      this.#controller = controller;
-      this.onDone((reason) => controller.abort(reason));
-    }
-    return this.#controller.signal;
-  }
-
-  onDone(listener: DoneListener): () => void {
-    if (this.#reason !== undefined) {
-      listener(this.#reason);
+  onDone(listener: DoneListener): Unsubscribe {
+    const reason = this.doneReason;
+    if (reason !== undefined) {
+      listener(reason);
       return () => {};
     }
-    if (this.#ended) return () => {};
-    const own: DoneListener = (reason) => listener(reason);
+    // A function of its own, so that a listener that is added twice is called twice.
+    const own: DoneListener = (end) => listener(end);
     this.#listeners.add(own);
     return () => void this.#listeners.delete(own);
+  }
+
+  derive(changes: ContextChanges): DerivedContext {
+    return new Derived(this, { ...changes, clock: this.#clock, name: changes.name ?? this.#name });
   }
 
   end(): void {
@@ -80,20 +88,45 @@ class Derived implements DerivedContext {
     this.#stopWatching();
   }
 
-  #finish(rejection: RejectedError): void {
+  #madeSignal(): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = new AbortController();
+      this.#controller = controller;
+      this.onDone((reason) => controller.abort(reason));
+    }
+    return this.#controller.signal;
+  }
+
+  #watch(source: CallContext): void {
+    if (this.#reason !== undefined) return;
+    const unwatch = watchContext(source, this.#clock, this.#name, ({ code, cause }) =>
+      this.#finish(code, cause),
+    );
+    if (unwatch === undefined) return;
+    // A context that is over has called back at once.
+    if (this.#reason === undefined) this.#unwatch.push(unwatch);
+    else unwatch();
+  }
+
+  #finish(code: RejectedError['code'], cause: unknown): void {
     if (this.#reason !== undefined || this.#ended) return;
-    // Work that was running meets this error; its cause is what the caller gave as the reason.
-    this.#reason = new RejectedError(rejection.code, this.#name, { workBegan: true, cause: rejection.cause });
+    const reason = this.#endError(code, cause);
+    this.#reason = reason;
     this.#stopWatching();
-    const listeners = [...this.#listeners];
-    this.#listeners.clear();
-    for (const listener of listeners) {
+    // A listener may remove others; one that is added now is called at once.
+    for (const listener of this.#listeners) {
+      this.#listeners.delete(listener);
       try {
-        listener(this.#reason);
+        listener(reason);
       } catch (error) {
         throwLater(error);
       }
     }
+  }
+
+  // Only work that has begun meets this error; its cause is the reason of the original context or signal.
+  #endError(code: RejectedError['code'], cause: unknown): RejectedError {
+    return new RejectedError(code, this.#name, { workBegan: true, cause });
   }
 
   #stopWatching(): void {
@@ -102,43 +135,11 @@ class Derived implements DerivedContext {
 }
 
 /**
- * A context like `ctx` that is over no later than `deadline`, and when `signal` is aborted. It keeps every field of a plain
- * context; a context with a `derive` method, such as a `RequestContext`, derives itself. Call `end()` on it when its work
- * is over.
+ * Derives a context that is over no later than `ctx` and `deadline`, and when `signal` is aborted. It keeps every other field
+ * of a plain context; a context with a `derive` method, such as a `RequestContext`, derives itself. Call `end()` on the result
+ * when its work is over.
  */
 export function deriveContext(ctx: CallContext | undefined, options: DeriveOptions): DerivedContext {
-  const { deadline, signal } = options;
-  return ctx?.derive?.({ deadline, signal }) ?? new Derived(ctx ?? EMPTY_CONTEXT, options);
-}
-
-/**
- * What `work` comes to, or the end of `ctx` as a `RejectedError` that says `workBegan`, whichever is first. The work is not
- * stopped by this: its signal asks it to stop. A result that comes too late is given to `discard`.
- */
-export function raceContext<T>(
-  ctx: DerivedContext,
-  name: string,
-  work: () => T | PromiseLike<T>,
-  discard?: (late: T) => void,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let over = false;
-    const stop = ctx.onDone((reason) => {
-      over = true;
-      const { code, cause } = rejectionFor(reason, name);
-      reject(new RejectedError(code, name, { workBegan: true, cause }));
-    });
-    if (over) return;
-    (async () => work())().then(
-      (result) => {
-        stop();
-        if (over) discard?.(result);
-        else resolve(result);
-      },
-      (error: unknown) => {
-        stop();
-        reject(error);
-      },
-    );
-  });
+  const { deadline, signal, name } = options;
+  return ctx?.derive?.({ deadline, signal, name }) ?? new Derived(ctx ?? EMPTY_CONTEXT, options);
 }

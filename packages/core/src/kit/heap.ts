@@ -1,12 +1,12 @@
-/** What stands in a {@link Heap}: extend it with what it stands for. A node is in one heap at a time. */
+/** A member of a {@link Heap}; extend it with the data it carries. A node is in one heap at a time. */
 export class HeapNode {
-  /** The lowest rank is first. Change it through {@link Heap.move} only. */
+  /** The lowest rank is first. Any number but `NaN`. Change it through {@link Heap.move} only. */
   rank: number;
-  /** The position in the heap; -1 outside. */
+  /** The position in the heap; -1 outside. Set by the heap. */
   index = -1;
-  /** Equal ranks keep the order in which they were added. */
+  /** Equal ranks keep the order in which they were added. Set by the heap. */
   order = 0;
-  /** Whether {@link Heap.discard} was called for it. */
+  /** Whether {@link Heap.discard} was called for it. Set by the heap. */
   discarded = false;
 
   constructor(rank: number) {
@@ -22,7 +22,10 @@ const isBefore = (one: HeapNode, other: HeapNode): boolean =>
 
 /**
  * A binary heap: the lowest rank is first, equal ranks in the order they were added. `add`, `move` and `remove` cost
- * O(log n). `discard` costs O(1) amortised: the node stays until it comes first or discarded nodes are the majority.
+ * O(log n). `discard` costs O(1) amortised: the node stays until it comes first or discarded nodes are the majority, and
+ * an empty heap holds none.
+ *
+ * Source: J. W. J. Williams, "Algorithm 232: Heapsort", 1964.
  */
 export class Heap<N extends HeapNode> {
   // Indices below stay within the array by construction of the heap.
@@ -41,26 +44,49 @@ export class Heap<N extends HeapNode> {
     return this.#nodes[0];
   }
 
-  /** All nodes but discarded ones, in no order except that the first one is first. */
+  /** Iterates over all nodes but discarded ones, in no order except that the first one is first. */
   *[Symbol.iterator](): Generator<N, void, void> {
     for (const node of this.#nodes) if (!node.discarded) yield node;
   }
 
+  /** Adds a node that is in no heap. */
   add(node: N): void {
     node.order = this.#added++;
+    node.discarded = false;
     this.#place(node, this.#nodes.length);
     this.#rise(node);
   }
 
-  /** Changes the rank of a node. */
+  /** Changes the rank of a node; its order among equal ranks stays. */
   move(node: N, rank: number): void {
     node.rank = rank;
+    if (node.index === -1) return;
     this.#rise(node);
     this.#sink(node);
   }
 
-  /** Removes a node at once. */
+  /** Removes a node at once; a no-op if it is not in the heap. */
   remove(node: N): void {
+    if (node.index === -1 || node.discarded) return;
+    this.#take(node);
+    if (this.size === 0) this.#clear();
+  }
+
+  /** Removes a node that will not be added again, at the lowest cost; a no-op if it is not in the heap. */
+  discard(node: N): void {
+    const { index } = node;
+    if (index === -1 || node.discarded) return;
+    if (index === this.#nodes.length - 1) {
+      this.remove(node);
+      return;
+    }
+    node.discarded = true;
+    this.#discarded++;
+    if (this.size === 0) this.#clear();
+    else if (this.#nodes.length > MIN_SWEEP && this.#discarded * 2 > this.#nodes.length) this.#sweep();
+  }
+
+  #take(node: N): void {
     const { index } = node;
     node.index = -1;
     const last = this.#nodes.pop() as N;
@@ -70,31 +96,25 @@ export class Heap<N extends HeapNode> {
     this.#sink(last);
   }
 
-  /** Removes a node that will not be added again, at the lowest cost. */
-  discard(node: N): void {
-    if (node.index === this.#nodes.length - 1) {
-      this.remove(node);
-      return;
-    }
-    node.discarded = true;
-    this.#discarded++;
-    if (this.#nodes.length > MIN_SWEEP && this.#discarded * 2 > this.#nodes.length) this.#sweep();
+  #clear(): void {
+    for (const node of this.#nodes) node.index = -1;
+    this.#nodes = [];
+    this.#discarded = 0;
   }
 
   #dropDiscardedFirst(): void {
     for (let first = this.#nodes[0]; first !== undefined; first = this.#nodes[0]) {
       if (!first.discarded) return;
       this.#discarded--;
-      this.remove(first);
+      this.#take(first);
     }
   }
 
   #sweep(): void {
+    const kept: N[] = [];
+    for (const node of this.#nodes) node.index = node.discarded ? -1 : kept.push(node) - 1;
+    this.#nodes = kept;
     this.#discarded = 0;
-    this.#nodes = this.#nodes.filter((node) => !node.discarded);
-    this.#nodes.forEach((node, index) => {
-      node.index = index;
-    });
     for (let index = (this.#nodes.length >> 1) - 1; index >= 0; index--) this.#sink(this.#nodes[index] as N);
   }
 

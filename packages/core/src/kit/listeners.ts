@@ -1,11 +1,9 @@
+import type { Unsubscribe } from '../call-context.ts';
 import { throwLater } from './never-throwing.ts';
 
-/** Removes the listener it was returned for; a no-op the second time. */
-export type Unsubscribe = () => void;
-
 /**
- * The listeners of one kind of event. No listener, no cost: `emit` returns at once. A listener that throws does not
- * disturb the primitive or the other listeners; its error surfaces as an uncaught exception of the process.
+ * The listeners of one kind of event. Without listeners `emit` returns at once. A listener that throws does not disturb the
+ * primitive or the other listeners; its error surfaces as an uncaught exception of the process.
  */
 export class Listeners<Event> {
   #listeners: readonly ((event: Event) => void)[] = [];
@@ -15,7 +13,7 @@ export class Listeners<Event> {
     return this.#listeners.length === 0;
   }
 
-  /** Adds `listener`; the same function added twice is called twice. */
+  /** Adds `listener`; a function that is added twice is called twice. */
   add(listener: (event: Event) => void): Unsubscribe {
     const own = (event: Event): void => listener(event);
     this.#listeners = [...this.#listeners, own];
@@ -24,7 +22,7 @@ export class Listeners<Event> {
     };
   }
 
-  /** Calls every listener that was there when the event happened, in the order they were added. */
+  /** Calls every listener that was present when the event happened, in the order they were added. */
   emit(event: Event): void {
     for (const listener of this.#listeners) {
       try {

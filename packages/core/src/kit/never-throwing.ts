@@ -1,4 +1,4 @@
-/** Lets an error surface as an uncaught exception of the process, without disturbing whoever runs now. */
+/** Throws `error` in a microtask: it surfaces as an uncaught exception of the process and does not disturb the current caller. */
 export function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;
@@ -6,8 +6,8 @@ export function throwLater(error: unknown): void {
 }
 
 /**
- * `callback`, as a primitive may call it where its own work must go on: if it throws, `fallback` answers instead, and the
- * error surfaces as an uncaught exception of the process.
+ * Wraps `callback` so that it never throws: if it does, the result comes from `fallback`, and the error surfaces as an
+ * uncaught exception of the process.
  */
 export function neverThrowing<Args extends readonly unknown[], Result>(
   callback: (...args: Args) => Result,

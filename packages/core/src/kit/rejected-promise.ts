@@ -1,11 +1,9 @@
-import type { RejectedError } from '../rejected-error.ts';
-
 /**
- * A promise that `rejection` rejects one microtask later, when the caller has attached its handlers. A promise that is
- * rejected from the start costs three times as much: the platform first takes it for unhandled.
+ * Returns a promise that `error` rejects one microtask later, when the caller has attached its handlers. A promise that is
+ * rejected from the start costs more: the platform first registers it as unhandled.
  */
-export function rejectedPromise(rejection: RejectedError): Promise<never> {
+export function rejectedPromise(error: Error): Promise<never> {
   return new Promise((_, reject) => {
-    Promise.resolve().then(() => reject(rejection));
+    Promise.resolve().then(() => reject(error));
   });
 }

@@ -1,7 +1,8 @@
+import type { Unsubscribe } from '../call-context.ts';
 import { RejectedError, type RejectedErrorOptions, type RejectionCode } from '../rejected-error.ts';
-import { Listeners, type Unsubscribe } from './listeners.ts';
+import { Listeners } from './listeners.ts';
 
-/** The rejections of one primitive: makes them, counts them and notifies `onRejected` listeners. */
+/** Makes and counts the rejections of one primitive and notifies its `onRejected` listeners. */
 export class Rejections {
   readonly #name: string;
   readonly #listeners = new Listeners<RejectedError>();
@@ -11,6 +12,14 @@ export class Rejections {
   /** @param name - the name of the primitive, for `rejectedBy`. */
   constructor(name: string) {
     this.#name = name;
+  }
+
+  /**
+   * Whether there is a listener. A `tryX` that rejects without one needs no `RejectedError`: it adds 1 to `count`, which
+   * allocates nothing.
+   */
+  get isObserved(): boolean {
+    return !this.#listeners.isEmpty;
   }
 
   /** Calls `listener` for every rejection from now on. Without listeners a rejection costs nothing more. */
@@ -30,9 +39,9 @@ export class Rejections {
     return this.record(new RejectedError(code, this.#name, options));
   }
 
-  /** For `tryX`: counts a rejection, and makes it only if there is a listener. */
+  /** Counts a rejection of a `tryX`, and makes it only if there is a listener. A `make` that is a closure is an allocation. */
   recordLazily(make: () => RejectedError): void {
-    if (this.#listeners.isEmpty) this.count++;
-    else this.record(make());
+    if (this.isObserved) this.record(make());
+    else this.count++;
   }
 }

@@ -1,37 +1,42 @@
-import type { CallContext } from '../call-context.ts';
+import type { CallContext, Unsubscribe } from '../call-context.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { RejectedError, type RejectionCode } from '../rejected-error.ts';
-import { isOver, rejectionAtEntry, watchContext } from './call-end.ts';
+import { rejectionIfOver, watchContext } from './call-end.ts';
 import { Heap, HeapNode } from './heap.ts';
+import { rejectedPromise } from './rejected-promise.ts';
+import { checkPriority } from './validate.ts';
 
-/** What a {@link WaitQueue} needs to know of the primitive that it belongs to. */
+/** What a {@link WaitQueue} must know about the primitive that it belongs to. */
 export interface WaitQueueOptions<Payload, Result> {
   readonly clock: Clock;
   /** The name of the primitive, for `rejectedBy`. */
   readonly name: string;
   /** How many callers may wait. Default: no bound. */
   readonly maxQueue?: number | undefined;
-  /** Whether `ctx.priority` comes before the order of arrival. Default: false. */
+  /** Whether callers are served by `ctx.priority`, and in FIFO order only among equal priorities. Default: false. */
   readonly byPriority?: boolean | undefined;
   /**
-   * Serves the first waiter if it can be served now: takes what it needs, calls `waiter.resolve` and returns true; else returns
+   * Serves the first waiter if that is possible now: takes what it needs, calls `waiter.resolve` and returns true; else returns
    * false and changes nothing. Must not throw.
    */
   readonly serve: (waiter: Waiter<Payload, Result>) => boolean;
-  /** Milliseconds after which `serve` is worth a try if nothing else changes; `Infinity` if never. Default: never. */
+  /**
+   * Returns the milliseconds after which `serve` may succeed if nothing else changes; `Infinity` if it cannot. The timer keeps
+   * the process alive. Default: `Infinity`, no timer.
+   */
   readonly waitMs?: ((waiter: Waiter<Payload, Result>) => number) | undefined;
   /** Called after a waiter has left without having been served. */
   readonly onLeft?: ((waiter: Waiter<Payload, Result>, error: Error) => void) | undefined;
 }
 
-/** A caller that waits in a {@link WaitQueue}. It is settled once, and leaves the queue by that. */
+/** A caller that waits in a {@link WaitQueue}. Settling it, once, removes it from the queue. */
 export class Waiter<Payload, Result> extends HeapNode {
   readonly payload: Payload;
   readonly ctx: CallContext;
   /** Whether it still waits. */
   waiting = true;
   /** Stops watching its context. */
-  unwatch: (() => void) | undefined;
+  unwatch: Unsubscribe | undefined;
   readonly #settle: (waiter: Waiter<Payload, Result>) => boolean;
   readonly #resolve: (result: Result) => void;
   readonly #reject: (error: Error) => void;
@@ -52,23 +57,23 @@ export class Waiter<Payload, Result> extends HeapNode {
     this.#reject = reject;
   }
 
-  /** Ends the wait with `result`. */
+  /** Ends the wait with `result`; a no-op if it has ended. */
   resolve(result: Result): void {
     if (this.#settle(this)) this.#resolve(result);
   }
 
-  /** Ends the wait with `error`. */
+  /** Ends the wait with `error`; a no-op if it has ended. Use {@link WaitQueue.reject}, which serves the waiters behind it. */
   reject(error: Error): void {
     if (this.#settle(this)) this.#reject(error);
   }
 }
 
 /**
- * Callers that wait for capacity, in order of arrival or of priority. One timer serves all of them. Cancelling costs O(1)
- * amortised, joining and serving O(log n). An expired or cancelled waiter is never served.
+ * Callers that wait for capacity, in FIFO order or by priority. One timer serves all of them. Cancelling costs O(1) amortised,
+ * joining and serving O(log n). A cancelled or expired waiter is never served.
  *
- * The primitive calls {@link WaitQueue.serve} after every change that may free capacity. That may happen at any time, also
- * while the queue is serving: no wake-up is lost.
+ * The primitive calls {@link WaitQueue.serve} after every change that may free capacity. It may do so at any time, also while
+ * the queue calls the primitive: no wake-up is lost.
  */
 export class WaitQueue<Payload = undefined, Result = void> {
   readonly #options: WaitQueueOptions<Payload, Result>;
@@ -93,91 +98,94 @@ export class WaitQueue<Payload = undefined, Result = void> {
     return this.#waiters.size >= this.#maxQueue;
   }
 
-  /** The waiter whose turn it is; undefined if none waits. */
+  /** The waiter that is served next; undefined if no caller waits. */
   get first(): Waiter<Payload, Result> | undefined {
     return this.#waiters.first;
   }
 
-  /** All waiters, in no particular order. Settling one while iterating is not allowed: copy them first. */
+  /** Iterates over all waiters, in no particular order. Copy them first to settle one in the loop. */
   [Symbol.iterator](): Iterator<Waiter<Payload, Result>> {
     return this.#waiters[Symbol.iterator]();
   }
 
   /**
-   * Waits until the primitive serves the caller. Rejects with `QUEUE_FULL` if `maxQueue` callers wait already, and with
-   * `CANCELLED` or `DEADLINE_EXCEEDED` when `ctx` ends first.
+   * Waits until the primitive serves the caller, at once if it can. Rejects with `QUEUE_FULL` if `maxQueue` callers wait
+   * already, with `CANCELLED` or `DEADLINE_EXCEEDED` when `ctx` ends first, and with a TypeError or RangeError if the queue
+   * is by priority and the priority is no number.
    */
   wait(payload: Payload, ctx: CallContext): Promise<Result> {
     const { clock, name, byPriority } = this.#options;
-    if (this.isFull) return Promise.reject(new RejectedError('QUEUE_FULL', name));
+    if (this.isFull) return rejectedPromise(new RejectedError('QUEUE_FULL', name));
     return new Promise((resolve, reject) => {
-      const rank = byPriority ? -(ctx.priority ?? 0) : 0;
+      const rank = byPriority ? -checkPriority('priority', ctx.priority ?? 0) : 0;
       const waiter = new Waiter<Payload, Result>(payload, ctx, rank, this.#settle, resolve, reject);
       this.#waiters.add(waiter);
-      const unwatch = watchContext(ctx, clock, name, (rejection) => this.#leave(waiter, rejection));
+      const unwatch = watchContext(ctx, clock, name, (rejection) => this.reject(waiter, rejection));
       // A context that was over already has called back before `unwatch` existed.
       if (waiter.waiting) waiter.unwatch = unwatch;
       else unwatch?.();
-      if (this.#waiters.first === waiter && !this.#serving) this.#arm();
+      // First by priority, or after a change that no `serve` has followed.
+      if (this.first === waiter) this.serve();
     });
   }
 
-  /** Serves from the front as long as the primitive can; sets the timer for the next one. */
+  /** Serves waiters from the front as long as the primitive can, then sets the timer for the next one. */
   readonly serve = (): void => {
-    if (this.#serving) {
-      this.#serveAgain = true;
-      return;
-    }
-    if (this.#waiters.size === 0) {
-      this.#disarm();
-      return;
-    }
+    this.#serveAgain = true;
+    if (this.#serving) return;
     this.#serving = true;
     try {
-      do {
+      while (this.#serveAgain) {
         this.#serveAgain = false;
         this.#serveFromFront();
-      } while (this.#serveAgain);
+      }
     } finally {
       this.#serving = false;
+      this.#arm();
     }
-    this.#arm();
   };
 
-  /** Rejects every waiter with `code`. */
+  /** Rejects every caller that waits now, in order, with `code`. */
   rejectAll(code: RejectionCode): void {
-    for (let first = this.first; first !== undefined; first = this.first) {
-      this.#leave(first, new RejectedError(code, this.#options.name));
-    }
+    const waiters = [...this.#waiters].sort((a, b) => a.rank - b.rank || a.order - b.order);
+    this.#deferServing(() => {
+      for (const waiter of waiters) this.reject(waiter, new RejectedError(code, this.#options.name));
+    });
   }
 
-  /** Rejects one waiter, which leaves without having been served. */
+  /** Rejects one waiter, then serves the waiters behind it if it was first. */
   reject(waiter: Waiter<Payload, Result>, error: Error): void {
-    this.#leave(waiter, error);
+    if (!waiter.waiting) return;
+    if (waiter === this.first) this.#serveAgain = true;
+    this.#deferServing(() => {
+      waiter.reject(error);
+      this.#options.onLeft?.(waiter, error);
+    });
+  }
+
+  /** Serves after `change`, not during it. */
+  #deferServing(change: () => void): void {
+    const nested = this.#serving;
+    this.#serving = true;
+    try {
+      change();
+    } finally {
+      this.#serving = nested;
+      if (!nested && this.#serveAgain) this.serve();
+    }
   }
 
   #serveFromFront(): void {
-    const { clock, name } = this.#options;
-    for (let first = this.first; first !== undefined; first = this.first) {
-      // Its timer may be late; it must neither be served nor block the waiters behind it.
-      if (isOver(first.ctx, clock)) {
-        const rejection = rejectionAtEntry(first.ctx, clock, name);
-        this.#leave(first, rejection ?? new RejectedError('CANCELLED', name));
-      } else if (!this.#options.serve(first)) {
-        return;
-      }
+    const { clock, name, serve } = this.#options;
+    for (let { first } = this; first !== undefined; first = this.first) {
+      // Its timer may be late; an expired waiter must neither be served nor block the waiters behind it.
+      const rejection = rejectionIfOver(first.ctx, clock, name);
+      if (rejection !== undefined) this.reject(first, rejection);
+      else if (!serve(first) || first.waiting) return;
     }
   }
 
-  #leave(waiter: Waiter<Payload, Result>, error: Error): void {
-    if (!waiter.waiting) return;
-    waiter.reject(error);
-    this.#options.onLeft?.(waiter, error);
-    // The waiters behind it may fit now, and wait less.
-    this.serve();
-  }
-
-  /** Takes a waiter out; false if it was out already. */
+  /** Takes a waiter out; returns false if it was out already. */
   readonly #settle = (waiter: Waiter<Payload, Result>): boolean => {
     if (!waiter.waiting) return false;
     waiter.waiting = false;
@@ -187,19 +195,14 @@ export class WaitQueue<Payload = undefined, Result = void> {
     return true;
   };
 
-  #disarm(): void {
+  #arm(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-  }
-
-  #arm(): void {
-    this.#disarm();
     const { first } = this;
     if (first === undefined || this.#options.waitMs === undefined) return;
     const waitMs = this.#options.waitMs(first);
-    // A primitive that cannot serve now and sees no reason to wait is asked again a millisecond later.
-    if (waitMs < Number.POSITIVE_INFINITY) {
-      this.#timer = this.#options.clock.setTimer(this.serve, waitMs > 0 ? waitMs : 1);
-    }
+    if (waitMs === Number.POSITIVE_INFINITY) return;
+    // A primitive that cannot serve now and gives no time to wait is asked again a millisecond later.
+    this.#timer = this.#options.clock.setTimer(this.serve, waitMs > 0 ? waitMs : 1);
   }
 }
