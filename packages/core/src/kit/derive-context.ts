@@ -20,12 +20,14 @@ export interface DeriveOptions extends ContextChanges {
 
 type DoneListener = (reason: unknown) => void;
 
-/** Returns the fields that a derived context takes over as they are. */
-function otherFields(ctx: CallContext): object {
-  const { signal, deadline, onDone, doneReason, derive, end, ...others } = ctx as CallContext & {
-    readonly end?: unknown;
-  };
-  return others;
+/** The fields that a derived context defines itself. */
+const OWN_FIELDS = ['signal', 'deadline', 'onDone', 'doneReason', 'derive', 'end'] as const;
+
+/** Describes the fields that a derived context takes over. Reads none: a getter may be costly. */
+function otherFields(ctx: CallContext): PropertyDescriptorMap {
+  const fields: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(ctx);
+  for (const name of OWN_FIELDS) delete fields[name];
+  return fields;
 }
 
 /** A plain context with an earlier end. Every field of the original that it does not change is an own field. */
@@ -38,7 +40,7 @@ class Derived implements DerivedContext {
   readonly deadline: number | undefined;
   readonly #clock: Clock;
   readonly #name: string;
-  readonly #fields: object;
+  readonly #fields: PropertyDescriptorMap;
   readonly #listeners = new Set<DoneListener>();
   readonly #unwatch: Unsubscribe[] = [];
   #controller: AbortController | undefined;
@@ -51,7 +53,7 @@ class Derived implements DerivedContext {
   ) {
     this.#fields = original instanceof Derived ? original.#fields : otherFields(original);
     // Not `Object.assign`, for which a field named `__proto__` would be the prototype.
-    Object.defineProperties(this, Object.getOwnPropertyDescriptors(this.#fields));
+    Object.defineProperties(this, this.#fields);
     Object.defineProperty(this, 'signal', { get: () => this.#madeSignal(), enumerable: true });
     const earlier = Math.min(deadline, original.deadline ?? Number.POSITIVE_INFINITY);
     this.deadline = earlier === Number.POSITIVE_INFINITY ? undefined : earlier;
