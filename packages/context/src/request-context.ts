@@ -32,6 +32,7 @@ export class RequestContext implements CallContext, Disposable {
   readonly #outer: AbortSignal | undefined;
   #parent: RequestContext | undefined;
   #values: Values | undefined;
+  #timeLimitMs: number | undefined;
   #reason: ContextDoneError | undefined;
   #ended = false;
   #watch: Watch | undefined;
@@ -47,6 +48,11 @@ export class RequestContext implements CallContext, Disposable {
     this.name = name;
     this.#clock = clock;
     this.#outer = signal;
+  }
+
+  /** Milliseconds that the policies of this process, such as `timeout`, give the work; undefined without such a limit. */
+  get timeLimitMs(): number | undefined {
+    return this.#timeLimitMs;
   }
 
   /** Milliseconds until the deadline, 0 when it has passed, Infinity without one. */
@@ -139,12 +145,17 @@ export class RequestContext implements CallContext, Disposable {
   child(options: ChildOptions = {}): RequestContext {
     const child = this.#derive(options, earlierDeadline(options.deadline, this.deadline));
     child.#parent = this;
+    child.#timeLimitMs = this.#timeLimitMs;
     return child;
   }
 
   /** Derives a child for a policy such as a timeout: what it carries is kept. */
-  derive({ deadline, signal, name }: ContextChanges): RequestContext {
-    return this.child({ deadline, signal, name });
+  derive({ deadline, signal, name, timeLimitMs }: ContextChanges): RequestContext {
+    const child = this.child({ deadline, signal, name });
+    if (timeLimitMs !== undefined) {
+      child.#timeLimitMs = Math.min(timeLimitMs, this.#timeLimitMs ?? Number.POSITIVE_INFINITY);
+    }
+    return child;
   }
 
   /** A child that carries `value` under `key`; `get` finds it there and below. */

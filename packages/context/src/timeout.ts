@@ -45,7 +45,7 @@ class Timeout implements Policy {
   ): Promise<T> {
     const rejection = rejectionAtEntry(ctx, this.#clock, this.#name);
     if (rejection !== undefined) throw rejection;
-    const options = { deadline: this.#clock.now() + this.#timeoutMs, clock: this.#clock, name: this.#name };
+    const options = { timeoutMs: this.#timeoutMs, clock: this.#clock, name: this.#name };
     const inner = deriveContext(ctx, options);
     try {
       return await raceContext(inner, options, () => fn(inner));

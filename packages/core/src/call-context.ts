@@ -24,6 +24,11 @@ export interface CallContext {
    */
   readonly key?: string | undefined;
   /**
+   * Milliseconds that the policies of this process give the work, whatever the deadline of the caller: `timeout` and
+   * `Retry` set it. By it a circuit breaker tells a slow dependency from a hurried caller. Default: no such limit.
+   */
+  readonly timeLimitMs?: number | undefined;
+  /**
    * A cheaper `signal`, preferred where present: calls `listener` once with the reason when the call is cancelled or its
    * deadline passes, at once if that has happened. Returns a function that removes the listener.
    */
@@ -43,6 +48,8 @@ export interface ContextChanges {
   readonly deadline?: number | undefined;
   /** One more signal that cancels the derived context. */
   readonly signal?: AbortSignal | undefined;
+  /** The `timeLimitMs` of the derived context; the smaller of this and that of the original counts. */
+  readonly timeLimitMs?: number | undefined;
   /** The `rejectedBy` of the error with which the derived context ends. Default: that of the original. */
   readonly name?: string | undefined;
 }

@@ -11,7 +11,12 @@ import { watchContext } from './call-end.ts';
 import { throwLater } from './never-throwing.ts';
 
 /** Options of {@link deriveContext}. */
-export interface DeriveOptions extends ContextChanges {
+export interface DeriveOptions extends Omit<ContextChanges, 'timeLimitMs'> {
+  /**
+   * Milliseconds from now that this process gives the work. The deadline is at most as far ahead, and the derived context has
+   * it as its `timeLimitMs`. Default: no limit.
+   */
+  readonly timeoutMs?: number | undefined;
   /** The clock of `deadline`. */
   readonly clock: Clock;
   /** The `rejectedBy` of the error with which the derived context ends. */
@@ -20,14 +25,22 @@ export interface DeriveOptions extends ContextChanges {
 
 type DoneListener = (reason: unknown) => void;
 
-/** The fields that a derived context defines itself. */
-const OWN_FIELDS = ['signal', 'deadline', 'onDone', 'doneReason', 'derive', 'end'] as const;
+/** Returns the fields that a derived context takes over as they are. */
+function otherFields(ctx: CallContext): object {
+  const { signal, deadline, onDone, doneReason, derive, end, ...others } = ctx as CallContext & {
+    readonly end?: unknown;
+  };
+  return others;
+}
 
-/** Describes the fields that a derived context takes over. Reads none: a getter may be costly. */
-function otherFields(ctx: CallContext): PropertyDescriptorMap {
-  const fields: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(ctx);
-  for (const name of OWN_FIELDS) delete fields[name];
-  return fields;
+/** Returns the smaller of a time limit and that of the context. */
+const smaller = (timeLimitMs: number, ctx: CallContext): number =>
+  Math.min(timeLimitMs, ctx.timeLimitMs ?? Number.POSITIVE_INFINITY);
+
+/** What a {@link Derived} is made from. */
+interface DerivedOptions extends ContextChanges {
+  readonly clock: Clock;
+  readonly name: string;
 }
 
 /** A plain context with an earlier end. Every field of the original that it does not change is an own field. */
@@ -40,7 +53,7 @@ class Derived implements DerivedContext {
   readonly deadline: number | undefined;
   readonly #clock: Clock;
   readonly #name: string;
-  readonly #fields: PropertyDescriptorMap;
+  readonly #fields: object;
   readonly #listeners = new Set<DoneListener>();
   readonly #unwatch: Unsubscribe[] = [];
   #controller: AbortController | undefined;
@@ -49,11 +62,13 @@ class Derived implements DerivedContext {
 
   constructor(
     original: CallContext,
-    { deadline = Number.POSITIVE_INFINITY, signal, clock, name }: DeriveOptions,
+    { deadline = Number.POSITIVE_INFINITY, signal, timeLimitMs, clock, name }: DerivedOptions,
   ) {
-    this.#fields = original instanceof Derived ? original.#fields : otherFields(original);
+    const fields = original instanceof Derived ? original.#fields : otherFields(original);
+    this.#fields =
+      timeLimitMs === undefined ? fields : { ...fields, timeLimitMs: smaller(timeLimitMs, original) };
     // Not `Object.assign`, for which a field named `__proto__` would be the prototype.
-    Object.defineProperties(this, this.#fields);
+    Object.defineProperties(this, Object.getOwnPropertyDescriptors(this.#fields));
     Object.defineProperty(this, 'signal', { get: () => this.#madeSignal(), enumerable: true });
     const earlier = Math.min(deadline, original.deadline ?? Number.POSITIVE_INFINITY);
     this.deadline = earlier === Number.POSITIVE_INFINITY ? undefined : earlier;
@@ -142,6 +157,11 @@ class Derived implements DerivedContext {
  * when its work is over.
  */
 export function deriveContext(ctx: CallContext | undefined, options: DeriveOptions): DerivedContext {
-  const { deadline, signal, name } = options;
-  return ctx?.derive?.({ deadline, signal, name }) ?? new Derived(ctx ?? EMPTY_CONTEXT, options);
+  const { signal, name, clock, timeoutMs } = options;
+  const hasLimit = timeoutMs !== undefined && timeoutMs !== Number.POSITIVE_INFINITY;
+  const limitedAt = hasLimit ? clock.now() + timeoutMs : Number.POSITIVE_INFINITY;
+  const earlier = Math.min(options.deadline ?? Number.POSITIVE_INFINITY, limitedAt);
+  const deadline = earlier === Number.POSITIVE_INFINITY ? undefined : earlier;
+  const changes = { deadline, signal, name, timeLimitMs: hasLimit ? timeoutMs : undefined };
+  return ctx?.derive?.(changes) ?? new Derived(ctx ?? EMPTY_CONTEXT, { ...changes, clock, name });
 }
