@@ -2,19 +2,19 @@ import { type Clock, systemClock } from '@bp/core';
 import { backpressure } from '@bp/fastify';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
-import { gates } from './gates.ts';
+import { clientRateLimit, EXEMPT_ROUTES, orderLoad } from './gates.ts';
 import { MemoryOrderStore } from './orders/memory-order-store.ts';
 import type { OrderStore } from './orders/order-store.ts';
 import { buildOrders } from './orders/orders.ts';
 import type { PaymentGateway } from './orders/payment-gateway.ts';
 import { logRejections, rejectionsOf } from './rejection-log.ts';
-import { errorAnswers } from './routes/errors.ts';
+import { errorResponses } from './routes/errors.ts';
 import { healthRoute } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { orderRoutes } from './routes/orders/index.ts';
 import { serverOptions } from './server-options.ts';
 
-/** What the app stands on; tests bring their own. */
+/** Dependencies of the app. */
 export interface AppDeps {
   readonly gateway: PaymentGateway;
   readonly log: FastifyBaseLogger;
@@ -23,14 +23,14 @@ export interface AppDeps {
   readonly store?: OrderStore | undefined;
 }
 
-/** The app, and how it leaves. */
+/** The app and its shutdown. */
 export interface OrdersServer {
   readonly app: FastifyInstance;
-  /** Takes no more orders and works off those it has within the grace time. The routes still answer. */
+  /** Accepts no more orders and finishes the accepted ones within the grace time. The routes still answer. */
   drain(): Promise<void>;
 }
 
-/** The server, not listening yet. */
+/** Builds the server, not listening yet. */
 export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersServer> {
   const { gateway, log, clock = systemClock, random = Math.random } = deps;
   const { store = new MemoryOrderStore({ maxOrders: config.MAX_ORDERS }) } = deps;
@@ -41,25 +41,43 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersSer
 
   const app = fastify(serverOptions(config, log));
   app.removeContentTypeParser('text/plain');
-  errorAnswers(app);
-  await app.register(backpressure, gates(config, { processor, clock, random }));
+  errorResponses(app);
+  // The gates of a new order, before its body is read: shutdown (503, always first), rate limit (429), load (503).
+  await app.register(backpressure, {
+    rateLimit: clientRateLimit(config),
+    load: orderLoad(config, processor),
+    exempt: EXEMPT_ROUTES,
+    // The time until a client's next token is exact. Only returns after an overload are spread.
+    jitter: 0,
+    maxUnreadBodyBytes: config.BODY_LIMIT_BYTES,
+    clock,
+    random,
+  });
   logRejections(app, clock);
   healthRoute(app);
   metricsRoute(app, { processor, limiter, breaker });
   orderRoutes(app, { processor, store });
   app.addHook('onClose', async () => {
-    await processor.close({ deadline: clock.now() });
+    await processor.close({ withinMs: 0 });
     await gateway.close();
   });
 
   const drain = async (): Promise<void> => {
-    const deadline = clock.now() + config.SHUTDOWN_GRACE_MS;
-    app.backpressure.shutDown({ deadline });
-    log.info({ ...processor.stats(), graceMs: config.SHUTDOWN_GRACE_MS }, 'draining');
-    await processor.close({ deadline });
-    const unfinished = (await store.unfinished()).map(({ orderId }) => orderId);
-    if (unfinished.length > 0) log.warn({ unfinished }, 'unfinished orders are lost with the memory');
+    const withinMs = config.SHUTDOWN_GRACE_MS;
+    app.backpressure.shutDown({ deadline: clock.now() + withinMs });
+    log.info({ ...processor.stats(), graceMs: withinMs }, 'draining');
+    await processor.close({ withinMs });
+    await logUnfinished(store, log);
     log.info({ rejected: rejectionsOf(app) }, 'drained');
   };
   return { app, drain };
+}
+
+/** Names the orders that are lost with the memory, and which of them may have been charged. */
+async function logUnfinished(store: OrderStore, log: FastifyBaseLogger): Promise<void> {
+  const orders = await store.unfinished();
+  if (orders.length === 0) return;
+  const unfinished = orders.map(({ orderId }) => orderId);
+  const mayBeCharged = orders.filter((order) => order.mayBeCharged).map(({ orderId }) => orderId);
+  log.warn({ unfinished, mayBeCharged }, 'unfinished orders are lost with the memory');
 }

@@ -1,61 +1,37 @@
-import type { Clock } from '@bp/core';
-import type { BackpressureOptions, LoadSource } from '@bp/fastify';
-import type { FastifyRequest } from 'fastify';
+import type { LoadOptions, LoadSource, LocalRateLimitOptions } from '@bp/fastify';
+import { userOf } from './client.ts';
 import type { Config } from './config.ts';
 import type { OrderProcessor } from './orders/order-processor.ts';
 
-const USER_ID = /^[\w.@:-]{1,64}$/;
+/** Routes without gates: answering them costs no more than rejecting them, and they are needed most under overload. */
+export const EXEMPT_ROUTES = ['/health', '/api/metrics', '/api/orders/:orderId'];
 
-/** The `X-User-Id` of a request if it is one: else the request counts for its address. */
-export function userOf({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
-  const userId = headers['x-user-id'];
-  return typeof userId === 'string' && USER_ID.test(userId) ? userId : undefined;
-}
-
-/**
- * The queue of orders as the load gate sees it. An order is answered as soon as it is queued, so it waits for nothing,
- * however long the queue is; only a full queue rejects, until the backlog is worked off.
- */
-function queueOf(processor: OrderProcessor): LoadSource {
+/** 429: the rate limit of the client, by `X-User-Id` or address. */
+export function clientRateLimit(config: Config): LocalRateLimitOptions {
   return {
-    estimatedWaitMs: () => 0,
-    check: () => {
-      const { queued, capacity } = processor.stats();
-      return queued < capacity;
-    },
-    retryAfterMs: () => processor.retryAfterMs(),
+    rate: config.RATE_LIMIT_PER_SECOND,
+    burst: config.RATE_LIMIT_BURST,
+    maxKeys: config.RATE_LIMIT_MAX_CLIENTS,
+    key: userOf,
+    policy: 'orders',
   };
 }
 
-/** What {@link gates} stand on. */
-export interface GatesDeps {
-  readonly processor: OrderProcessor;
-  readonly clock: Clock;
-  readonly random: () => number;
+/** 503: the order queue is full, or the event loop is late. */
+export function orderLoad(config: Config, processor: OrderProcessor): LoadOptions {
+  return {
+    sources: [orderQueue(processor)],
+    maxWaitMs: config.MAX_LOOP_WAIT_MS,
+    eventLoop: { maxLagMs: config.MAX_LOOP_WAIT_MS },
+    maxSpreadMs: config.RETRY_SPREAD_MS,
+  };
 }
 
-/** What every new order passes before its body is read: leaving (503), rate limit (429), load (503). */
-export function gates(config: Config, { processor, clock, random }: GatesDeps): BackpressureOptions {
+/** The order queue as a load source. The 202 does not wait for the queue, so only a full queue rejects. */
+function orderQueue(processor: OrderProcessor): LoadSource {
   return {
-    rateLimit: {
-      rate: config.RATE_LIMIT_PER_SECOND,
-      burst: config.RATE_LIMIT_BURST,
-      maxKeys: config.RATE_LIMIT_MAX_CLIENTS,
-      key: userOf,
-      policy: 'orders',
-    },
-    load: {
-      sources: [queueOf(processor)],
-      maxWaitMs: config.MAX_LOOP_WAIT_MS,
-      eventLoop: { maxLagMs: config.MAX_LOOP_WAIT_MS },
-      maxSpreadMs: config.RETRY_SPREAD_MS,
-    },
-    // Reading costs no more than rejecting to, and how the server is doing is asked most when it is doing badly.
-    exempt: ['/health', '/api/metrics', '/api/orders/:orderId'],
-    // A client's next order is due when it is due; only those who are rejected for load would all return at once.
-    jitter: 0,
-    maxUnreadBodyBytes: config.BODY_LIMIT_BYTES,
-    clock,
-    random,
+    estimatedWaitMs: () => 0,
+    check: () => processor.check() === undefined,
+    retryAfterMs: () => processor.retryAfterMs(),
   };
 }

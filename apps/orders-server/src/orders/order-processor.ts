@@ -1,34 +1,26 @@
 import { RequestContext } from '@bp/context';
-import { type CallContext, type Clock, isRejected } from '@bp/core';
+import { type Clock, type DrainOptions, RejectedError } from '@bp/core';
 import { WorkerPool } from '@bp/worker-pool';
-import type { Order, OrderOutcome, OrderRequest } from './order.ts';
-import type { OrderStore } from './order-store.ts';
-import type { PayableOrder } from './payment.ts';
+import { type Order, OrderConflictError, type OrderRequest } from './order.ts';
+import type { AddedOrder, OrderStore } from './order-store.ts';
+import type { Payments } from './payments.ts';
 
-/** Where orders are paid; {@link PaymentClient} is one. */
-export interface Payments {
-  /** Tries until something is decided; undefined if `ctx` was cancelled first, and the order is unfinished. */
-  pay(order: PayableOrder, ctx: RequestContext): Promise<OrderOutcome | undefined>;
-  /** Milliseconds until the gateway may be called again; 0 while it may. */
-  retryAfterMs(): number;
-}
-
-/** What an {@link OrderProcessor} needs. */
+/** Options of {@link OrderProcessor}. */
 export interface OrderProcessorOptions {
   readonly store: OrderStore;
-  readonly payments: Payments;
+  readonly payments: Pick<Payments, 'pay' | 'retryAfterMs'>;
   /** Orders processed at once. */
   readonly workers: number;
   /** Accepted orders that may wait for a worker. */
   readonly queueCapacity: number;
-  /** Milliseconds a worker tries to get one order paid before the order fails. */
+  /** Milliseconds for paying one order, all attempts and waits included. */
   readonly orderTimeoutMs: number;
   readonly clock: Clock;
-  /** Told of what must not happen: a store that fails. */
+  /** Called when an order could not be processed because the store failed. */
   readonly onError: (error: unknown, orderId: string) => void;
 }
 
-/** How things stand with the queue at this moment. */
+/** A snapshot of the queue. */
 export interface QueueStats {
   readonly running: number;
   readonly queued: number;
@@ -36,17 +28,17 @@ export interface QueueStats {
 }
 
 /**
- * Takes orders as long as a worker or a place in the queue is free, and gets each of them paid. An order whose payment
- * fails keeps its worker until it is tried again: while the gateway is away the queue fills and newcomers are
- * rejected, instead of orders piling up somewhere else.
+ * Accepts orders while a worker or a place in the queue is free, and pays them. An order whose payment fails keeps its
+ * worker until it is retried: during an outage of the gateway the queue fills and new orders are rejected.
  */
 export class OrderProcessor {
   readonly #store: OrderStore;
-  readonly #payments: Payments;
+  readonly #payments: Pick<Payments, 'pay' | 'retryAfterMs'>;
   readonly #pool: WorkerPool;
   readonly #orderTimeoutMs: number;
   readonly #clock: Clock;
   readonly #onError: (error: unknown, orderId: string) => void;
+  #closing = false;
 
   constructor(options: OrderProcessorOptions) {
     this.#store = options.store;
@@ -59,64 +51,80 @@ export class OrderProcessor {
   }
 
   /**
-   * Takes a place in the queue and stores the order, as safe as the store makes it; undefined if there is no place in
-   * either. What cannot be queued is never stored. Rejects if the store fails.
+   * Stores an order and queues it, or returns the order that the client sent before under the same id: an order is queued once.
+   * An order that finds no place in the queue is not stored.
+   *
+   * Rejects with a `RejectedError` when queue or store are full or the server shuts down, with an {@link OrderConflictError}
+   * when the amount differs from the earlier one, and with the error of the store if the store fails.
    */
-  async accept(request: OrderRequest): Promise<Order | undefined> {
-    const stored = Promise.withResolvers<Order>();
-    const processed = this.#pool.trySubmit(() => this.#process(stored.promise));
-    if (processed === undefined) return undefined;
-    // The pool rejects what it gives up when it closes: that order stays `queued` in the store.
-    processed.catch(() => undefined);
-    this.#store.append(request).then(stored.resolve, stored.reject);
-    return stored.promise.catch((error: unknown) => {
-      if (isRejected(error)) return undefined;
-      throw error;
-    });
+  async accept(request: OrderRequest): Promise<Order> {
+    const known = await this.#store.get(request);
+    const order = known ?? (await this.#enqueue(request));
+    if (order.amountCents !== request.amountCents) throw new OrderConflictError(request);
+    return order;
   }
 
-  /** Milliseconds until a rejected order could be taken: until the backlog is drained, and the gateway may be called. */
+  /** Returns the rejection that a new order would get now; undefined if there is a place for it. */
+  check(): RejectedError | undefined {
+    if (this.#closing) return new RejectedError('SHUTTING_DOWN', 'orders');
+    if (this.#pool.check()) return undefined;
+    return new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: this.retryAfterMs() });
+  }
+
+  /** Milliseconds until the backlog is served and the gateway may be called. */
   retryAfterMs(): number {
     return Math.max(this.#pool.retryAfterMs(), this.#payments.retryAfterMs());
   }
 
-  /** How things stand with the queue at this moment. */
+  /** Returns a snapshot of the queue. */
   stats(): QueueStats {
     const { running, queued, maxQueue } = this.#pool.stats();
     return { running, queued, capacity: maxQueue };
   }
 
-  /** Takes no more orders and works off those it has until `ctx` ends; the rest stays unfinished in the store. */
-  async close(ctx?: CallContext): Promise<void> {
-    await this.#pool.close(ctx);
-    // Given up, but they still have to say so in the store.
+  /** Accepts no more orders and finishes the accepted ones within the time given; the rest stays unfinished in the store. */
+  async close({ withinMs }: DrainOptions = {}): Promise<void> {
+    this.#closing = true;
+    await this.#pool.close(withinMs === undefined ? {} : { deadline: this.#clock.now() + withinMs });
+    // Cancelled orders have yet to be recorded in the store.
     await this.#pool.drain();
   }
 
-  async #process(stored: Promise<Order>): Promise<void> {
-    const order = await stored.catch(() => undefined);
-    if (order === undefined) return;
+  /** Takes a place in the queue first, then stores the order: what cannot be queued is not stored. */
+  async #enqueue(request: OrderRequest): Promise<Order> {
+    const place = new AbortController();
+    const added = Promise.withResolvers<AddedOrder>();
+    added.promise.catch(() => undefined);
+    const processed = this.#pool.trySubmit(() => this.#process(added.promise), { signal: place.signal });
+    if (processed === undefined) throw this.check() ?? new RejectedError('QUEUE_FULL', 'orders');
+    // When the pool closes it rejects jobs that have not started: such an order stays `queued` in the store.
+    processed.catch(() => undefined);
     try {
-      await this.#pay(order.orderId);
+      const stored = await this.#store.add(request);
+      added.resolve(stored);
+      // The client sent the order twice at once: it has a place already.
+      if (!stored.created) place.abort();
+      return stored.order;
     } catch (error) {
-      this.#onError(error, order.orderId);
+      added.reject(error);
+      place.abort();
+      throw error;
     }
   }
 
-  async #pay(orderId: string): Promise<void> {
+  async #process(added: Promise<AddedOrder>): Promise<void> {
+    const { order, created } = await added.catch(() => ({ order: undefined, created: false }));
+    if (order === undefined || !created) return;
     const ctx = new RequestContext({
       name: 'order',
       timeoutMs: this.#orderTimeoutMs,
       signal: this.#pool.signal,
       clock: this.#clock,
     });
-    const order: PayableOrder = {
-      claim: () => this.#store.claim(orderId),
-      postpone: (reason) => this.#store.postpone(orderId, reason),
-    };
     try {
-      const outcome = await this.#payments.pay(order, ctx);
-      if (outcome !== undefined) await this.#store.complete(orderId, outcome);
+      await this.#payments.pay(order, ctx);
+    } catch (error) {
+      this.#onError(error, order.orderId);
     } finally {
       ctx.end();
     }

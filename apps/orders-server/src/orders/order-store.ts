@@ -1,26 +1,36 @@
-import type { Order, OrderOutcome, OrderRequest } from './order.ts';
+import type { Order, OrderKey, OrderOutcome, OrderRequest, OrderSetback } from './order.ts';
+
+/** The result of {@link OrderStore.add}. */
+export interface AddedOrder {
+  readonly order: Order;
+  /** False if the client had sent this order before: `order` is then the earlier one. */
+  readonly created: boolean;
+}
 
 /**
- * Where orders live between being accepted and being finished. Every method is asynchronous and every change is one
- * step, so that a store on disk fits as well as one in memory: when a promise resolves, the change is as durable as the
- * store makes anything. A store that survives a restart gives orders that were `processing` back as `retrying`.
+ * Keeps orders from acceptance to their final state. Every change is one asynchronous step, so that a store on disk fits
+ * as well as one in memory: when the promise resolves, the change is as durable as the store makes anything.
  */
 export interface OrderStore {
-  /** Takes a new order as `queued` and numbers it. @throws RejectedError `QUEUE_FULL` if there is no room for it. */
-  append(request: OrderRequest): Promise<Order>;
+  /**
+   * Stores a new order as `queued`, or returns the order with the same key. Two calls with one key create one order.
+   *
+   * Rejects with a `RejectedError` of code `QUEUE_FULL` when the store has no room.
+   */
+  add(request: OrderRequest): Promise<AddedOrder>;
 
-  /** Makes a `queued` or `retrying` order `processing`; undefined if there is none, as when another has claimed it. */
-  claim(orderId: string): Promise<Order | undefined>;
+  /** Makes a `queued` or `retrying` order `processing`; undefined if there is none. */
+  claim(key: OrderKey): Promise<Order | undefined>;
 
-  /** Makes a `processing` order `retrying`, because of `reason`. */
-  postpone(orderId: string, reason: string): Promise<void>;
+  /** Makes an order that was claimed `retrying`. */
+  postpone(key: OrderKey, setback: OrderSetback): Promise<void>;
 
-  /** Finishes a `processing` order. */
-  complete(orderId: string, outcome: OrderOutcome): Promise<void>;
+  /** Gives an order that was claimed its final state. */
+  complete(key: OrderKey, outcome: OrderOutcome): Promise<void>;
 
-  /** The order with this number; undefined if it never was or has been forgotten. */
-  get(orderId: string): Promise<Order | undefined>;
+  /** Returns an order; undefined if it never existed or was evicted. */
+  get(key: OrderKey): Promise<Order | undefined>;
 
-  /** The orders that are not final, oldest first: what a stop leaves behind and a start takes up again. */
+  /** Returns the orders without a final state, oldest first. */
   unfinished(): Promise<readonly Order[]>;
 }

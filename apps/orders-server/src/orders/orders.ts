@@ -4,27 +4,27 @@ import type { Clock } from '@bp/core';
 import type { Config } from '../config.ts';
 import { OrderProcessor } from './order-processor.ts';
 import type { OrderStore } from './order-store.ts';
-import { PaymentClient } from './payment-client.ts';
 import type { PaymentGateway } from './payment-gateway.ts';
+import { Payments } from './payments.ts';
 
-/** What {@link buildOrders} stands on. */
+/** Dependencies of {@link buildOrders}. */
 export interface OrdersDeps {
   readonly store: OrderStore;
   readonly gateway: PaymentGateway;
   readonly clock: Clock;
   readonly random?: (() => number) | undefined;
-  /** Told of what must not happen: a store that fails. */
+  /** Called when an order could not be processed because the store failed. */
   readonly onError: (error: unknown, orderId: string) => void;
 }
 
-/** All that works on orders, and what can be looked at while it does. */
+/** The order processor and the primitives behind it, for the metrics. */
 export interface Orders {
   readonly processor: OrderProcessor;
   readonly limiter: ConcurrencyLimiter;
   readonly breaker: CircuitBreaker;
 }
 
-/** Workers over a bounded queue, whose payments are retried, each try through deadline, limiter and breaker. */
+/** Builds the processing of orders: workers over a bounded queue, and payments through limiter and breaker. */
 export function buildOrders(config: Config, { store, gateway, clock, random, onError }: OrdersDeps): Orders {
   const limiter = new ConcurrencyLimiter({
     name: 'payments',
@@ -37,15 +37,16 @@ export function buildOrders(config: Config, { store, gateway, clock, random, onE
     consecutiveFailures: config.BREAKER_FAILURES,
     openMs: config.BREAKER_OPEN_MS,
     halfOpenProbes: config.BREAKER_PROBES,
-    // No probe takes longer, so nobody who is rejected meanwhile is told to wait longer.
+    // A probe is an attempt, and the timeout ends every attempt.
     halfOpenMaxMs: config.PAYMENT_TIMEOUT_MS,
     clock,
   });
-  const payments = new PaymentClient({
+  const payments = new Payments({
+    store,
     gateway,
     timeoutMs: config.PAYMENT_TIMEOUT_MS,
     maxAttempts: config.PAYMENT_ATTEMPTS,
-    payers: config.WORKERS,
+    maxActive: config.WORKERS,
     limiter,
     breaker,
     clock,

@@ -1,20 +1,20 @@
 import type { ConnectionError, FastifyServerOptions } from 'fastify';
-import { answer } from './errors.ts';
+import { errorBody } from './errors.ts';
 
 const CRLF = '\r\n';
 
 /**
- * Answers what is no HTTP request, or not all of one, in the form of every other error: an unknown method, a head that
- * is too large, a client that is too slow. One answer, then the connection is closed, whatever else it sends.
+ * Responds to input that is no complete HTTP request with the same body as to other errors: an unknown method, a head that is
+ * too large, a client that is too slow. Then it closes the connection.
  */
-export const answerNoRequest: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
+export const respondToClientError: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const [status, message] = complaint(error);
-  const told = answer(status, message);
-  const body = JSON.stringify(told);
+  const response = errorBody(status, message);
+  const body = JSON.stringify(response);
   if (socket.writable) {
     const head = [
-      `HTTP/1.1 ${status} ${told.error}`,
+      `HTTP/1.1 ${status} ${response.error}`,
       'content-type: application/json; charset=utf-8',
       `content-length: ${Buffer.byteLength(body)}`,
       'connection: close',

@@ -1,45 +1,49 @@
-import { RejectedError } from '@bp/core';
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
+import { clientOf } from '../../client.ts';
+import { amountOf, centsOf } from '../../orders/cents.ts';
+import { OrderConflictError } from '../../orders/order.ts';
 import type { OrderProcessor } from '../../orders/order-processor.ts';
 import type { OrderStore } from '../../orders/order-store.ts';
-import { allowOnly, answer, errorAnswer } from '../errors.ts';
-import { orderAnswer, orderBody, orderParams, queuedAnswer } from './schemas.ts';
+import { allowOnly, errorBody, errorResponse } from '../errors.ts';
+import { orderBody, orderParams, orderResponse, queuedResponse } from './schemas.ts';
 
-/** What the order routes stand on. */
-export interface OrderRoutesOptions {
+/** Dependencies of the order routes. */
+export interface OrderRoutesDeps {
   readonly processor: OrderProcessor;
   readonly store: OrderStore;
 }
 
-/** `POST /api/orders` and `GET /api/orders/:orderId`. */
-export function orderRoutes(app: FastifyInstance, { processor, store }: OrderRoutesOptions): void {
+/** Adds `POST /api/orders` and `GET /api/orders/:orderId`. */
+export function orderRoutes(app: FastifyInstance, { processor, store }: OrderRoutesDeps): void {
   app.post<{ Body: Static<typeof orderBody> }>(
     '/api/orders',
-    {
-      schema: { body: orderBody, response: { 202: queuedAnswer, '4xx': errorAnswer } },
-    },
+    { schema: { body: orderBody, response: { 202: queuedResponse, '4xx': errorResponse } } },
     async (request, reply) => {
-      const order = await processor.accept(request.body);
-      // It passed the gates, and while its body was read the last place went to another, or the server began to leave.
-      if (order === undefined) throw rejection();
-      const { orderId } = order;
+      const { orderId = randomUUID(), amount } = request.body;
+      const amountCents = centsOf(amount);
+      if (amountCents === undefined)
+        return reply.code(400).send(errorBody(400, 'amount must have at most two decimals'));
+      try {
+        await processor.accept({ client: clientOf(request), orderId, amountCents });
+      } catch (error) {
+        if (!(error instanceof OrderConflictError)) throw error;
+        return reply.code(409).send(errorBody(409, error.message));
+      }
       return reply.code(202).send({ message: 'Order queued', orderId, queueSize: processor.stats().queued });
     },
   );
   allowOnly(app, '/api/orders', ['POST']);
 
-  const rejection = (): RejectedError =>
-    app.backpressure.shuttingDown
-      ? new RejectedError('SHUTTING_DOWN', 'orders')
-      : new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: processor.retryAfterMs() });
-
   app.get<{ Params: Static<typeof orderParams> }>(
     '/api/orders/:orderId',
-    { schema: { params: orderParams, response: { 200: orderAnswer, '4xx': errorAnswer } } },
-    async ({ params }, reply) => {
-      const order = await store.get(params.orderId);
-      return order ?? reply.code(404).send(answer(404, 'no such order'));
+    { schema: { params: orderParams, response: { 200: orderResponse, '4xx': errorResponse } } },
+    async (request, reply) => {
+      const { orderId } = request.params;
+      const order = await store.get({ client: clientOf(request), orderId });
+      if (order === undefined) return reply.code(404).send(errorBody(404, 'no such order'));
+      return { ...order, amount: amountOf(order.amountCents) };
     },
   );
   allowOnly(app, '/api/orders/:orderId', ['GET', 'HEAD']);

@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
 
-const item = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' });
-const quantity = Type.Integer({ minimum: 1, maximum: 1_000 });
-const amount = Type.Integer({ minimum: 1, maximum: 100_000_000 });
+const orderId = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$' });
+/** The route also checks that the amount has at most two decimals. */
+const amount = Type.Number({ exclusiveMinimum: 0, maximum: 1e9 });
 
-export const orderBody = Type.Object({ item, quantity, amount }, { additionalProperties: false });
+export const orderBody = Type.Object({ orderId: Type.Optional(orderId), amount });
 
-export const queuedAnswer = Type.Object({
+export const queuedResponse = Type.Object({
   message: Type.Literal('Order queued'),
   orderId: Type.String(),
   queueSize: Type.Integer(),
@@ -14,12 +14,10 @@ export const queuedAnswer = Type.Object({
 
 export const orderParams = Type.Object({ orderId: Type.String() });
 
-export const orderAnswer = Type.Object({
+export const orderResponse = Type.Object({
   orderId: Type.String(),
-  state: Type.Enum(['queued', 'processing', 'retrying', 'paid', 'failed']),
-  item,
-  quantity,
-  amount,
+  amount: Type.Number(),
+  state: Type.Enum(['queued', 'processing', 'retrying', 'paid', 'failed', 'unresolved']),
   reason: Type.Optional(Type.String()),
   paymentId: Type.Optional(Type.String()),
 });
