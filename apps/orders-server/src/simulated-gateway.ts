@@ -3,14 +3,14 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Config } from './config.ts';
 
-/** How the gateway behaves: how long a payment takes, how many it handles at once, and which share of them fails. */
+/** Behaviour of the gateway: latency of a payment in milliseconds, payments handled at once, share of payments that fail. */
 export interface GatewayBehaviour {
   readonly latencyMs: number;
   readonly capacity: number;
   readonly failureRate: number;
 }
 
-/** What {@link buildSimulatedGateway} may be told; time and chance come in so that tests can hold them. */
+/** Options of {@link buildSimulatedGateway}. Clock and random numbers are injected by tests. */
 export interface SimulatedGatewayOptions extends GatewayBehaviour {
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
@@ -33,7 +33,7 @@ const paymentBody = Type.Object(
 );
 const paymentHeaders = Type.Object({ 'idempotency-key': Type.String({ minLength: 1, maxLength: 64 }) });
 
-/** How many idempotency keys are remembered; beyond that the oldest is forgotten. */
+/** Idempotency keys remembered; beyond that the oldest is evicted. */
 const MAX_KEYS = 100_000;
 
 class Ledger {
@@ -56,9 +56,9 @@ class Ledger {
 }
 
 /**
- * A payment gateway that moves no money, for development and tests. `POST /payments` takes `latencyMs`, answers 503
- * while `capacity` payments are under way and 500 to `failureRate` of them, and charges once per `Idempotency-Key`.
- * `GET /control` tells how it behaves, `PUT /control` changes that.
+ * Builds a payment gateway that moves no money, for development and tests. `POST /payments` takes `latencyMs`, answers 503
+ * while `capacity` payments are in flight and 500 to `failureRate` of them, and charges once per `Idempotency-Key`.
+ * `GET /control` returns its behaviour, `PUT /control` changes it.
  */
 export function buildSimulatedGateway(options: SimulatedGatewayOptions): FastifyInstance {
   const { clock = systemClock, random = Math.random, latencyMs, capacity, failureRate } = options;
@@ -76,7 +76,7 @@ export function buildSimulatedGateway(options: SimulatedGatewayOptions): Fastify
     async (request, reply) => {
       if (active >= behaviour.capacity) return reply.code(503).send({ error: 'Gateway at capacity' });
       active++;
-      // The payment goes on when its caller has hung up, as it would at a real gateway.
+      // Like a real gateway, it goes on when the caller disconnects.
       await new Promise<void>((resolve) =>
         clock.setTimer(resolve, behaviour.latencyMs, { keepAlive: false }),
       );
@@ -95,7 +95,7 @@ export function buildSimulatedGateway(options: SimulatedGatewayOptions): Fastify
   return app;
 }
 
-/** Runs one on this machine only, since whoever reaches it controls it, until the process ends. Returns its origin. */
+/** Starts a simulated gateway on the loopback address, because its control endpoint has no access check. Returns its origin. */
 export async function startSimulatedGateway(config: Config, log: FastifyBaseLogger): Promise<string> {
   const app = buildSimulatedGateway({
     latencyMs: config.GATEWAY_LATENCY_MS,

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 
 const NAMED = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
-/** Whether `list` names proxies as Fastify's `trustProxy` reads them: addresses, networks and names, with commas between. */
+/** Returns whether `list` is valid for Fastify's `trustProxy`: addresses, networks and names, separated by commas. */
 export function areProxies(list: string): boolean {
   return list.split(',').every((each) => isProxy(each.trim()));
 }

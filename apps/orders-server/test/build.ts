@@ -6,11 +6,12 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { buildApp, type OrdersServer } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
-import type { Order, OrderOutcome } from '../src/orders/order.ts';
+import type { Order } from '../src/orders/order.ts';
 import type { OrderStore } from '../src/orders/order-store.ts';
-import type { PaymentGateway } from '../src/orders/payment-gateway.ts';
+import { PaymentError, type PaymentGateway, type PaymentResult } from '../src/orders/payment-gateway.ts';
 
-export const validOrder = { item: 'book-1', quantity: 2, amount: 3998 };
+/** An order whose id the server generates. */
+export const validOrder = { amount: 39.98 };
 
 /** A line of the log, as far as tests look at it. */
 export interface LogLine {
@@ -19,7 +20,7 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** A gateway on the virtual clock: takes `latencyMs`, then pays, or fails while `failing`. */
+/** A gateway on the virtual clock: takes `latencyMs`, then charges, or answers 503 while `failing`. */
 export class SlowGateway implements PaymentGateway {
   latencyMs = 100;
   failing = false;
@@ -30,10 +31,10 @@ export class SlowGateway implements PaymentGateway {
     this.#clock = clock;
   }
 
-  charge(_order: Order, ctx: CallContext): Promise<OrderOutcome> {
+  charge(_order: Order, ctx: CallContext): Promise<PaymentResult> {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(() => {
-        if (this.failing) reject(new Error('the gateway fails'));
+        if (this.failing) reject(new PaymentError('the gateway answers 503', { mayBeCharged: false }));
         else resolve({ state: 'paid', paymentId: `payment-${++this.charged}` });
       }, this.latencyMs);
       ctx.onDone?.((reason) => {
@@ -51,19 +52,21 @@ export interface Built extends OrdersServer {
   readonly clock: VirtualClock;
   readonly gateway: SlowGateway;
   readonly lines: readonly LogLine[];
-  /** Posts a valid order as `user`; without one, each call is another user. */
-  order(user?: string): ReturnType<typeof postOrder>;
+  /** Posts an order as `user`; without one, each call is another user. */
+  order(user?: string, payload?: object): ReturnType<typeof postOrder>;
+  /** Reads an order as `user`. */
+  read(orderId: string, user: string): ReturnType<typeof postOrder>;
 }
 
 let users = 0;
 
-/** Posts a valid order through Fastify's `inject`. */
-export function postOrder(app: FastifyInstance, user = `user-${++users}`) {
+/** Posts an order through Fastify's `inject`. */
+export function postOrder(app: FastifyInstance, user = `user-${++users}`, payload: object = validOrder) {
   const headers = { 'x-user-id': user };
-  return app.inject({ method: 'POST', url: '/api/orders', headers, payload: validOrder });
+  return app.inject({ method: 'POST', url: '/api/orders', headers, payload });
 }
 
-/** The app on a virtual clock, as the environment `env` configures it; closed when the test is over. */
+/** Builds the app on a virtual clock with the environment `env`; closes it after the test. */
 export async function build(
   env: Readonly<Record<string, string>> = {},
   { store }: { readonly store?: OrderStore } = {},
@@ -86,5 +89,13 @@ export async function build(
   });
   await server.app.ready();
   onTestFinished(() => server.app.close());
-  return { ...server, clock, gateway, lines, order: (user) => postOrder(server.app, user) };
+  return {
+    ...server,
+    clock,
+    gateway,
+    lines,
+    order: (user, payload) => postOrder(server.app, user, payload),
+    read: (orderId, user) =>
+      server.app.inject({ url: `/api/orders/${orderId}`, headers: { 'x-user-id': user } }),
+  };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../src/config.ts';
 
 describe('loadConfig', () => {
-  it('has a default for everything but the gateway', () => {
+  it('has a default for every setting but the gateway address', () => {
     expect(loadConfig({})).toMatchObject({
       HOST: '127.0.0.1',
       PORT: 3000,
@@ -17,7 +17,7 @@ describe('loadConfig', () => {
     expect(loadConfig({})).not.toHaveProperty('PAYMENT_URL');
   });
 
-  it('reads numbers and strings, and nothing it does not know', () => {
+  it('reads numbers and strings, and no unknown variable', () => {
     const env = {
       PORT: '0',
       GATEWAY_FAILURE_RATE: '0.25',
@@ -39,11 +39,11 @@ describe('loadConfig', () => {
     },
   );
 
-  it('takes a variable that is set to nothing as not set', () => {
+  it('treats an empty variable as unset', () => {
     expect(loadConfig({ PORT: '', PAYMENT_URL: '' })).toEqual(loadConfig({}));
   });
 
-  it('lets three orders a worker wait unless told otherwise', () => {
+  it('queues three orders per worker by default', () => {
     expect(loadConfig({ WORKERS: '4' }).QUEUE_CAPACITY).toBe(12);
     expect(loadConfig({ WORKERS: '4', QUEUE_CAPACITY: '1' }).QUEUE_CAPACITY).toBe(1);
   });
@@ -77,8 +77,8 @@ describe('loadConfig', () => {
     '10.0.0.0/8/8',
     '10.0.0.1,',
     'fe80::1%eth0',
-  ])('rejects to trust %s', (list) => {
-    const allowed = 'addresses or networks, loopback, linklocal or uniquelocal, with commas between';
+  ])('rejects the proxy list %s', (list) => {
+    const allowed = 'addresses or networks, loopback, linklocal or uniquelocal, separated by commas';
     expect(() => loadConfig({ TRUST_PROXY: list })).toThrow(
       new RangeError(`TRUST_PROXY must be ${allowed}, got "${list}"`),
     );
@@ -88,7 +88,7 @@ describe('loadConfig', () => {
     expect(() => loadConfig({ PORT: 'x', WORKERS: 'y' })).toThrow(/PORT must be .*\nWORKERS must be /);
   });
 
-  it('does not repeat a password', () => {
+  it('prints no password', () => {
     const url = 'http://user:secret@pay.example';
     expect(() => loadConfig({ PAYMENT_URL: url })).toThrow(/got "http:\/\/\*\*\*@pay\.example"$/);
   });

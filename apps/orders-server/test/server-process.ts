@@ -8,7 +8,7 @@ import { type LogLine, validOrder } from './build.ts';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
 
-/** A server running as its users run it, and what it has logged. */
+/** A server process, and what it has logged. */
 export interface ServerProcess {
   readonly url: string;
   readonly gatewayUrl: string;
@@ -16,17 +16,17 @@ export interface ServerProcess {
   /** The exit code, once it has exited. */
   readonly exited: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
-  /** Posts a valid order. */
-  order(user: string): Promise<Response>;
+  /** Posts an order of `user`. */
+  order(user: string, payload?: object): Promise<Response>;
   /** The JSON at a path of the server. */
-  get(path: string): Promise<Record<string, unknown>>;
+  get(path: string, user?: string): Promise<Record<string, unknown>>;
   /** Changes the behaviour of the gateway. */
   control(behaviour: Record<string, number>): Promise<void>;
 }
 
-/** Runs `main.ts` with `env` and nothing else, killed when the test is over. */
-export function runMain(env: Readonly<Record<string, string>>): ChildProcess {
-  const child = spawn(process.execPath, ['--conditions=@bp/source', 'src/main.ts'], {
+/** Runs a program of `src` with `env` and no other variable; kills it after the test. */
+export function runMain(env: Readonly<Record<string, string>>, program = 'main'): ChildProcess {
+  const child = spawn(process.execPath, ['--conditions=@bp/source', `src/${program}.ts`], {
     cwd: folder,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -35,7 +35,7 @@ export function runMain(env: Readonly<Record<string, string>>): ChildProcess {
   return child;
 }
 
-/** Starts a server on free ports of this machine and waits until it listens. */
+/** Starts a server on free ports and waits until it listens. */
 export async function startServer(env: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
   const child = runMain({ PORT: '0', GATEWAY_PORT: '0', ...env });
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
@@ -59,13 +59,16 @@ export async function startServer(env: Readonly<Record<string, string>> = {}): P
     lines,
     exited,
     kill: (signal) => void child.kill(signal),
-    order: (user) =>
+    order: (user, payload = validOrder) =>
       fetch(`${url}/api/orders`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-user-id': user },
-        body: JSON.stringify(validOrder),
+        body: JSON.stringify(payload),
       }),
-    get: async (path) => (await fetch(url + path)).json() as Promise<Record<string, unknown>>,
+    get: async (path, user = 'monitor') =>
+      (await fetch(url + path, { headers: { 'x-user-id': user } })).json() as Promise<
+        Record<string, unknown>
+      >,
     control: async (behaviour) => {
       const response = await fetch(`${gatewayUrl}/control`, {
         method: 'PUT',
@@ -77,7 +80,7 @@ export async function startServer(env: Readonly<Record<string, string>> = {}): P
   };
 }
 
-/** Sends `head`, then `more` every `everyMs` without end; what it was told, and after how long, when it was hung up on. */
+/** Sends `head`, then `more` every `everyMs` until the server closes the connection. Returns its answer and the time it took. */
 export async function drip(
   url: string,
   head: string,

@@ -14,7 +14,7 @@ export interface Answered {
 const CONNECTIONS = 64;
 const USERS = 10_000;
 const TIERS = ['gold', 'silver', 'bronze'] as const;
-const BODY = '{"item":"book","quantity":1}';
+const BODY = '{"orderId":"order-1","amount":100}';
 
 const requests = Array.from(
   { length: USERS },

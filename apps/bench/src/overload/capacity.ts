@@ -23,7 +23,7 @@ async function throughput(url: string, ms: number): Promise<number> {
       const response = await fetch(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: '{"item":"book","quantity":1}',
+        body: '{"orderId":"order-1","amount":100}',
       });
       await response.arrayBuffer();
       responses++;

@@ -7,7 +7,10 @@ const CRLF = '\r\n';
  * Responds to input that is no complete HTTP request with the same body as to other errors: an unknown method, a head that is
  * too large, a client that is too slow. Then it closes the connection.
  */
-export const respondToClientError: NonNullable<FastifyServerOptions['clientErrorHandler']> = (error, socket) => {
+export const respondToClientError: NonNullable<FastifyServerOptions['clientErrorHandler']> = (
+  error,
+  socket,
+) => {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const [status, message] = complaint(error);
   const response = errorBody(status, message);

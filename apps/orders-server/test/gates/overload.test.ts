@@ -24,21 +24,21 @@ describe('the overload gate', () => {
     [1_000, 3],
     [4_000, 10],
   ])(
-    'computes the wait: at %i ms an order, two workers drain the backlog in %i s',
+    'computes Retry-After: at %i ms an order, two workers serve the backlog in %i s',
     async (latencyMs, seconds) => {
       const built = await build(small);
       built.gateway.latencyMs = latencyMs;
       await fill(built);
       await built.clock.advance(latencyMs);
       for (let i = 0; i < 2; i++) await built.order();
-      // Four orders wait for two workers, and the newcomer would be the fifth.
+      // Four orders wait for two workers; the rejected order would be the fifth.
       expect((await built.order()).json()).toMatchObject({ retryAfter: seconds });
       await built.clock.advance(seconds * 1_000);
       expect((await built.order()).statusCode).toBe(202);
     },
   );
 
-  it('stands behind the rate limit: who sends too much is told so, not that all send too much', async () => {
+  it('comes after the rate limit: a client above its limit gets 429, also during an overload', async () => {
     const built = await build(small);
     await built.order('ann');
     await fill(built);
@@ -46,7 +46,7 @@ describe('the overload gate', () => {
     expect((await built.order('bob')).statusCode).toBe(503);
   });
 
-  it('gives back what the rate limit has taken for an order that was not served', async () => {
+  it('gives the token of a rejected order back', async () => {
     const built = await build({ ...small, RATE_LIMIT_PER_SECOND: '1' });
     await fill(built);
     for (let i = 0; i < 3; i++) expect((await built.order('ann')).statusCode).toBe(503);
@@ -55,7 +55,7 @@ describe('the overload gate', () => {
     expect((await built.order('ann')).statusCode).toBe(429);
   });
 
-  it('logs the beginning and the end of an overload, one line each', async () => {
+  it('logs the begin and the end of an overload in one line each', async () => {
     const built = await build(small);
     await fill(built);
     for (let i = 0; i < 50; i++) await built.order();

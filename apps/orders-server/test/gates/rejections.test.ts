@@ -4,7 +4,7 @@ import { build } from '../build.ts';
 const rejectedLines = (lines: readonly { msg: string }[]) => lines.filter(({ msg }) => msg === 'rejected');
 
 describe('rejections', () => {
-  it('are counted, and told in one line for ten seconds of them', async () => {
+  it('are counted and logged in one line for each ten seconds', async () => {
     const { clock, order, lines } = await build({ RATE_LIMIT_BURST: '1' });
     for (let i = 0; i < 8; i++) await order('ann');
     expect(rejectedLines(lines)).toEqual([]);
@@ -17,7 +17,7 @@ describe('rejections', () => {
     expect(rejectedLines(lines)).toMatchObject([{}, { rejected: { rateLimited: 2 } }]);
   });
 
-  it('close the connection of a body that may be large, and of no other', async () => {
+  it('close the connection only if the unread body may be large', async () => {
     const { app, order } = await build({ RATE_LIMIT_BURST: '1', BODY_LIMIT_BYTES: '1000' });
     const send = async (headers: Record<string, string>) =>
       (
@@ -33,7 +33,7 @@ describe('rejections', () => {
     expect(await send({ 'transfer-encoding': 'chunked' })).toBe('close');
   });
 
-  it('name no client in the log', async () => {
+  it('log no client', async () => {
     const { clock, order, lines } = await build({ RATE_LIMIT_BURST: '1' });
     for (let i = 0; i < 3; i++) await order('ann@example.com');
     await clock.advance(10_000);

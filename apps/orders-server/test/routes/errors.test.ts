@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { MemoryOrderStore } from '../../src/orders/memory-order-store.ts';
 import { build } from '../build.ts';
 
-describe('what no route answers', () => {
+describe('error responses', () => {
   it.each([
     ['GET', '/api/orders', 'POST'],
     ['DELETE', '/api/orders', 'POST'],
     ['POST', '/api/orders/order-1', 'GET, HEAD'],
     ['PUT', '/api/metrics', 'GET, HEAD'],
     ['POST', '/health', 'GET, HEAD'],
-  ] as const)('answers %s %s with 405 and what is allowed', async (method, url, allow) => {
+  ] as const)('answer %s %s with 405 and the allowed methods', async (method, url, allow) => {
     const { app } = await build();
     const response = await app.inject({ method, url });
     expect(response.statusCode).toBe(405);
@@ -20,7 +20,7 @@ describe('what no route answers', () => {
     });
   });
 
-  it('answers any other path with 404', async () => {
+  it('answer an unknown path with 404', async () => {
     const { app } = await build();
     const response = await app.inject('/api/nothing');
     expect(response.statusCode).toBe(404);
@@ -30,16 +30,16 @@ describe('what no route answers', () => {
   it.each([
     ['/api/orders/%zz', 400],
     [`/api/orders/${'9'.repeat(1_000)}`, 414],
-  ])('answers a path that is none in the same form: %#', async (url, status) => {
+  ])('have the same form for a malformed path: %#', async (url, status) => {
     const { app } = await build();
     const response = await app.inject(url);
     expect(response.statusCode).toBe(status);
     expect(response.json()).toEqual({ error: expect.any(String), message: expect.any(String) });
   });
 
-  it('answers 500 without telling why, and logs why', async () => {
+  it('log the cause of a 500 and do not send it', async () => {
     const store = new MemoryOrderStore({ maxOrders: 10 });
-    store.append = () => Promise.reject(new Error('disk full'));
+    store.add = () => Promise.reject(new Error('disk full'));
     const { order, lines } = await build({}, { store });
     const response = await order();
     expect(response.statusCode).toBe(500);

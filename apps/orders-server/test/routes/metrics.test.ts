@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { build } from '../build.ts';
 
 describe('GET /api/metrics', () => {
-  it('has six fields, quiet at first', async () => {
+  it('has exactly six fields', async () => {
     const { app } = await build();
     expect((await app.inject('/api/metrics')).json()).toEqual({
       queueSize: 0,
@@ -14,7 +14,7 @@ describe('GET /api/metrics', () => {
     });
   });
 
-  it('shows what is going on', async () => {
+  it('shows queue and permits', async () => {
     const { app, clock, order } = await build({
       WORKERS: '4',
       PAYMENT_CONCURRENCY: '3',
@@ -32,15 +32,17 @@ describe('GET /api/metrics', () => {
     });
   });
 
-  it('counts failures in a row and shows every state of the breaker', async () => {
-    const { app, clock, order, gateway, lines } = await build({ BREAKER_FAILURES: '3', BREAKER_PROBES: '2' });
+  it('shows the failures in a row and every state of the breaker', async () => {
+    const { app, clock, order, read, gateway, lines } = await build({
+      BREAKER_FAILURES: '3',
+      BREAKER_PROBES: '2',
+    });
     const breaker = async () => {
       const { circuitBreakerState, circuitBreakerFailures } = (await app.inject('/api/metrics')).json();
       return [circuitBreakerState, circuitBreakerFailures];
     };
     gateway.failing = true;
-    await order();
-    await order();
+    for (const id of [1, 2]) await order('ann', { orderId: `order-${id}`, amount: 1 });
     await clock.advance(100);
     expect(await breaker()).toEqual(['CLOSED', 2]);
     await clock.advance(400);
@@ -57,8 +59,7 @@ describe('GET /api/metrics', () => {
       'HALF_OPEN',
       'CLOSED',
     ]);
-    for (const id of [1, 2]) {
-      expect((await app.inject(`/api/orders/order-${id}`)).json()).toMatchObject({ state: 'paid' });
-    }
+    for (const id of [1, 2])
+      expect((await read(`order-${id}`, 'ann')).json()).toMatchObject({ state: 'paid' });
   });
 });

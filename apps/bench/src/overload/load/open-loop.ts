@@ -22,7 +22,7 @@ const CONNECTING = 8;
 const USERS = 10_000;
 /** How long missing responses are awaited at the end. */
 const PATIENCE_MS = 10_000;
-const BODY = '{"item":"book","quantity":1}';
+const BODY = '{"orderId":"order-1","amount":100}';
 
 /** Sends requests when they are due, without waiting for responses. Latency counts from the time a request was due. */
 export class OpenLoop {
