@@ -6,7 +6,7 @@ const pool = new WorkerPool({ name: 'thumbnails', workers: 2 });
 let made = 0;
 let ahead = 0;
 
-/** Pages without end: only what is asked for is ever made. */
+/** Yields pages; a page is made only when the pool pulls it. */
 function* pages(): Generator<number, void, void> {
   while (made < 6) {
     console.log(`  page ${++made} is made`);
@@ -20,11 +20,11 @@ async function thumbnail(page: number | string): Promise<void> {
   console.log(`thumbnail of ${page}`);
 }
 
-console.log('a generator is asked for its next page only when one of the two workers is free for it');
+console.log('the pool pulls the next page only when one of its two workers is free');
 const drawn = await pool.consume(pages(), thumbnail);
-console.log(`${drawn} pages drawn, never more than ${ahead} made and not yet done`);
+console.log(`${drawn} pages drawn, at most ${ahead} made and not yet done`);
 
-console.log('so is a Node stream, whose source then waits as well');
+console.log('a Node stream is pulled in the same way, so its source waits as well');
 let read = 0;
 const stream = new Readable({
   objectMode: true,

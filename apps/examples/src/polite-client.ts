@@ -5,18 +5,17 @@ import { createRetryingFetch } from '@bp/retry';
 import { WorkerPool } from '@bp/worker-pool';
 import Fastify from 'fastify';
 
-// A hundred clients come at once to a server that can answer a hundred a second and lets few wait. Both kinds have the same
-// number of tries and the same time. The naive ones wait for nothing and have no budget. The polite ones wait as they are
-// told, and each has a retry budget of its own, as a process would: what differs is when they come back, and no budget
-// that a hundred share bounds how often.
+// A hundred clients call a server at once that serves a hundred requests a second and queues ten. Naive clients retry at once.
+// Polite clients follow Retry-After, each with a retry budget of its own, as separate processes have. Both have the same number
+// of attempts and the same deadline.
 const CLIENTS = 100;
 const MAX_ATTEMPTS = 20;
 const TIMEOUT_MS = 15_000;
 
-/** What a client does to get its answer; true if it got it in time. */
+/** Makes attempts until one succeeds. Resolves to whether that was before the deadline. */
 type Client = (url: string, deadline: number) => Promise<boolean>;
 
-/** Tries again at once, as loops around `fetch` do. */
+/** Retries at once, like a loop around `fetch`. */
 const naive: Client = async (url, deadline) => {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS && systemClock.now() < deadline; attempt++) {
     const answer = await fetch(url);
@@ -26,7 +25,7 @@ const naive: Client = async (url, deadline) => {
   return false;
 };
 
-/** Comes back when it is told to, as long as its own budget, with the defaults, pays for it. */
+/** Follows Retry-After while its retry budget lasts. */
 const polite: Client = async (url, deadline) => {
   await using retryingFetch = createRetryingFetch({ maxAttempts: MAX_ATTEMPTS });
   const answer = await retryingFetch(url, {}, { deadline });
@@ -46,7 +45,7 @@ async function measure(client: Client) {
   });
   app.get('/', ({ backpressure: context }) => pool.submit(() => sleep(40, 'answer'), context));
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
-  // A pool that has never run anything cannot say how long others will wait.
+  // The pool has no estimate until its first job ends.
   await pool.submit(() => sleep(40));
 
   const start = systemClock.now();
@@ -71,11 +70,11 @@ async function measure(client: Client) {
 }
 
 console.log(
-  `${CLIENTS} clients want one answer each, within ${TIMEOUT_MS / 1000} s and ${MAX_ATTEMPTS} tries`,
+  `${CLIENTS} clients want one answer each, within ${TIMEOUT_MS / 1000} s and ${MAX_ATTEMPTS} attempts`,
 );
 const results = { naive: await measure(naive), polite: await measure(polite) };
-console.log('at once: no wait and no budget; as told: waits for Retry-After, a budget for each client');
-console.log(`${''.padEnd(20)}${'at once'.padStart(10)}${'as told'.padStart(10)}`);
+console.log('naive: retries at once, no budget; polite: follows Retry-After, one budget per client');
+console.log(`${''.padEnd(20)}${'naive'.padStart(10)}${'polite'.padStart(10)}`);
 for (const [what, value] of Object.entries(results.naive)) {
   const other = results.polite[what as keyof typeof results.polite];
   console.log(`${what.padEnd(20)}${String(value).padStart(10)}${String(other).padStart(10)}`);

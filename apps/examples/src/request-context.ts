@@ -2,30 +2,34 @@ import { ConcurrencyLimiter } from '@bp/concurrency';
 import { RequestContext } from '@bp/context';
 import { isRejected } from '@bp/core';
 
-// One request with 200 ms to answer; everything it calls shares what is left of them.
-const request = new RequestContext({ timeoutMs: 200 });
+// A request with a deadline in 1000 ms; every call that it makes shares the remaining time.
+const request = new RequestContext({ timeoutMs: 1000 });
 const database = new ConcurrencyLimiter({ name: 'database', limit: 1, maxQueue: 10 });
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const left = (ctx: RequestContext): string => `${Math.round(ctx.remainingMs() / 50) * 50} ms`;
+const left = (ctx: RequestContext): string => `${Math.round(ctx.remainingMs() / 250) * 250} ms`;
 console.log(`the request starts with ${left(request)}`);
 
-await sleep(50);
-const query = request.child({ timeoutMs: 1000 });
-console.log(`its query asked for 1000 ms and gets what is left: ${left(query)}`);
+await sleep(250);
+const query = request.child({ timeoutMs: 5000 });
+console.log(`its query wants 5000 ms and gets the remaining ${left(query)}`);
 
-console.log('somebody else holds the only connection, so the query waits, and gives up at its deadline');
-const somebodyElse = database.execute(() => sleep(300));
+console.log('another query holds the only connection, so this one waits until its deadline');
+const otherQuery = database.execute(() => sleep(1500));
 try {
   await database.execute(() => console.log('never printed'), query);
 } catch (error) {
   if (!isRejected(error)) throw error;
-  console.log(`${error.code} at ${database.stats().queued} waiting: the place in the queue is free again`);
+  console.log(
+    `${error.code} with ${database.stats().queued} queries waiting: its place in the queue is free again`,
+  );
 }
-await somebodyElse;
+await otherQuery;
 
 const other = new RequestContext({ timeoutMs: 1000 });
-other.onDone((reason) => console.log(`told on cancel: ${isRejected(reason) ? reason.code : reason}`));
-console.log('a caller that hangs up cancels everything below it');
+other.onDone((reason) =>
+  console.log(`notified of the cancellation: ${isRejected(reason) ? reason.code : reason}`),
+);
+console.log('a caller that disconnects cancels every context derived from its own');
 other.cancel();
-console.log(`its child is over before it began: ${other.child({}).done}`);
+console.log(`a child made afterwards is done at once: ${other.child({}).done}`);

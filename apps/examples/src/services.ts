@@ -3,17 +3,17 @@ import { contextHeaders, type RequestContext } from '@bp/context';
 import { backpressure } from '@bp/fastify';
 import Fastify, { type FastifyInstance } from 'fastify';
 
-/** What the second service saw of a call. */
+/** A call as the second service received it. */
 export interface Hop {
   readonly method: string;
-  /** `X-Request-Timeout-Ms` as it arrived. */
+  /** The `X-Request-Timeout-Ms` header of the request. */
   readonly timeoutHeader: string | undefined;
   readonly context: RequestContext;
 }
 
-/** Two servers on free ports of this machine. */
+/** Two running servers on free ports. */
 export interface Services extends AsyncDisposable {
-  /** Where the first one answers GET and POST; `?workMs=` says how long the second one works for it. */
+  /** URL of the first service, for GET and POST. `?workMs=` sets how long the second service works. */
   readonly url: string;
 }
 
@@ -21,7 +21,7 @@ async function listen(app: FastifyInstance): Promise<string> {
   return await app.listen({ port: 0, host: '127.0.0.1' });
 }
 
-/** The second service works until it is done or nobody waits for it any more; `onHop` is told when it begins. */
+/** The second service: calls `onHop`, then works for `workMs` or until its context ends. */
 async function startStock(onHop: (hop: Hop) => void): Promise<FastifyInstance> {
   const app = Fastify({ forceCloseConnections: true });
   await app.register(backpressure, { deadline: {} });
@@ -37,7 +37,7 @@ async function startStock(onHop: (hop: Hop) => void): Promise<FastifyInstance> {
   return app;
 }
 
-/** The first service passes on what is left of its caller's time, and its caller's hanging up. */
+/** The first service: calls the second one with the remaining time, and cancels that call when its client disconnects. */
 async function startOrders(stockUrl: string): Promise<FastifyInstance> {
   const app = Fastify({ forceCloseConnections: true });
   await app.register(backpressure, { deadline: {} });
@@ -59,7 +59,7 @@ async function startOrders(stockUrl: string): Promise<FastifyInstance> {
   return app;
 }
 
-/** Starts both; dispose of them to stop them. */
+/** Starts both services; disposing of the result stops them. */
 export async function startServices(onHop: (hop: Hop) => void): Promise<Services> {
   const stock = await startStock(onHop);
   const orders = await startOrders(await listen(stock));

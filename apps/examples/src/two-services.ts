@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type Hop, startServices } from './services.ts';
 
-// A client calls the orders service, which calls the stock service: one deadline and one cancellation for all of it.
+// A client calls the orders service, which calls the stock service. Deadline and cancellation reach both.
 let onHop: (hop: Hop) => void = () => {};
 await using services = await startServices((hop) => onHop(hop));
 const nextHop = (): Promise<Hop> =>
@@ -16,19 +16,19 @@ const post: RequestInit = {
   headers: { 'content-type': 'application/json' },
 };
 
-console.log('the client has 200 ms, and says so to the first service');
+console.log('the client sends a deadline of 200 ms to the first service');
 const headers = { 'x-request-timeout-ms': '200' };
 const [quick, hop] = await Promise.all([fetch(services.url, { headers }), nextHop()]);
 await quick.body?.cancel();
-console.log(`  the second service is told ${hop.timeoutHeader} ms; the client gets ${quick.status}`);
+console.log(`  the second service receives ${hop.timeoutHeader} ms; the client gets ${quick.status}`);
 
-console.log('the second service would need 5 s: it stops when the time is over, and the client is told');
+console.log('the second service would need 5 s: it stops at the deadline, and the client gets an error');
 const [late, slow] = await Promise.all([fetch(`${services.url}?workMs=5000`, { headers }), nextHop()]);
 await late.body?.cancel();
 console.log(`  the work ended early: ${slow.context.reason}; the client gets ${late.status}`);
 
 for (const init of [get, post]) {
-  console.log(`the client of a ${init.method} hangs up while the second service works`);
+  console.log(`the client of a ${init.method} disconnects while the second service works`);
   const client = new AbortController();
   const hop = nextHop();
   const call = fetch(`${services.url}?workMs=5000`, { ...init, signal: client.signal });

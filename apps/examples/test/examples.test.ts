@@ -7,7 +7,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 const folder = new URL('..', import.meta.url);
 
-/** What an example prints, run as its Nx target runs it. */
+/** Runs an example as its Nx target does. Returns what it prints. */
 async function run(name: string, env: Record<string, string> = {}): Promise<string> {
   const { scripts } = JSON.parse(await readFile(new URL('package.json', folder), 'utf8')) as {
     scripts: Record<string, string>;
@@ -35,15 +35,15 @@ async function freePort(): Promise<number> {
 const count = (text: string, pattern: RegExp): number => [...text.matchAll(pattern)].length;
 
 describe('examples', () => {
-  it('rate-limiter: the burst and no more, each client for itself, and the time it was told is true', async () => {
+  it('rate-limiter: admits the burst of each client, and again after the time of the rejection', async () => {
     const output = await run('rate-limiter');
     expect(count(output, /^ada: served/gm)).toBe(4);
-    expect(count(output, /^ada: rejected, the next permit is due in \d+ ms/gm)).toBe(2);
+    expect(count(output, /^ada: rejected, retry in \d+ ms/gm)).toBe(2);
     expect(output).toMatch(/bob: served/);
-    expect(output).toMatch(/as she was told, and is served\nada: served/);
+    expect(output).toMatch(/as the rejection said, and is served\nada: served/);
   });
 
-  it('circuit-breaker: through all three states', async () => {
+  it('circuit-breaker: passes through all three states', async () => {
     const output = await run('circuit-breaker');
     expect(output).toMatch(
       /CLOSED -> OPEN[\s\S]*CIRCUIT_OPEN[\s\S]*OPEN -> HALF_OPEN[\s\S]*HALF_OPEN -> CLOSED/,
@@ -52,29 +52,29 @@ describe('examples', () => {
     expect(count(output, /^paid$/gm)).toBe(3);
   });
 
-  it('worker-pool: one rejected, one shed for a more important one, all others done', async () => {
+  it('worker-pool: rejects one job, sheds one for a higher priority and completes the others', async () => {
     const output = await run('worker-pool');
-    expect(output).toMatch(/^f rejected: QUEUE_FULL, ask again in \d+ ms$/m);
-    expect(output).toMatch(/^e rejected: SHED, ask again in \d+ ms$/m);
+    expect(output).toMatch(/^f rejected: QUEUE_FULL, retry in \d+ ms$/m);
+    expect(output).toMatch(/^e rejected: SHED, retry in \d+ ms$/m);
     expect(output.indexOf('urgent runs')).toBeLessThan(output.indexOf('c runs'));
     expect(count(output, / is done$/gm)).toBe(6);
     expect(output).toMatch(/6 jobs completed/);
   });
 
-  it('consume: pulls from a generator and from a stream no faster than two workers work', async () => {
+  it('consume: pulls from a generator and a stream no faster than two workers work', async () => {
     const output = await run('consume');
-    expect(output).toMatch(/^6 pages drawn, never more than 2 made and not yet done$/m);
+    expect(output).toMatch(/^6 pages drawn, at most 2 made and not yet done$/m);
     expect(output.indexOf('thumbnail of 1')).toBeLessThan(output.indexOf('page 3 is made'));
     expect(output).toMatch(/^4 chunks drawn$/m);
     expect(count(output, /^thumbnail of /gm)).toBe(10);
   });
 
-  it('request-context: children share what is left, and the end reaches everything below', async () => {
+  it('request-context: children share the remaining time and the cancellation', async () => {
     const output = await run('request-context');
-    expect(output).toMatch(/gets what is left: (50|100|150) ms/);
-    expect(output).toMatch(/DEADLINE_EXCEEDED at 0 waiting/);
+    expect(output).toMatch(/gets the remaining (250|500|750) ms/);
+    expect(output).toMatch(/DEADLINE_EXCEEDED with 0 queries waiting/);
     expect(output).not.toMatch(/never printed/);
-    expect(output).toMatch(/told on cancel: CANCELLED[\s\S]*before it began: true/);
+    expect(output).toMatch(/notified of the cancellation: CANCELLED[\s\S]*done at once: true/);
   });
 
   it('shared-rate-limit: says what to start if there is no Redis', async () => {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
-it('polite-client: those who come back when told send less for each answer, and get at least as many', async () => {
+it('polite-client: clients that follow Retry-After send fewer requests per answer and get at least as many answers', async () => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--conditions=@bp/source', 'src/polite-client.ts'],

@@ -18,7 +18,7 @@ const methods: { method: string; body?: string; headers?: Record<string, string>
 ];
 
 describe.each(methods)('two services, $method', (init) => {
-  it('the second one is told less than the client gave the first one', async () => {
+  it('the second service receives less time than the client gave the first', async () => {
     const { url, firstHop } = await start();
     const headers = { ...init.headers, 'x-request-timeout-ms': '200' };
     const call = fetch(`${url}?workMs=60000`, { ...init, headers });
@@ -32,10 +32,10 @@ describe.each(methods)('two services, $method', (init) => {
     await expect.poll(() => context.done, { timeout: 5000 }).toBe(true);
   });
 
-  it('a client that hangs up cancels the work of the second one', async () => {
+  it('a client that disconnects cancels the work of the second service', async () => {
     const { url, firstHop } = await start();
     const client = new AbortController();
-    // No deadline: nothing but the client can end this work.
+    // Without a deadline only the client can end this work.
     const call = fetch(`${url}?workMs=60000`, { ...init, signal: client.signal });
     const { context } = await firstHop();
     expect(context.done, 'while the client waits').toBe(false);
