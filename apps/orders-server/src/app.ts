@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '@bp/core';
 import { backpressure } from '@bp/fastify';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { identifyClients } from './client.ts';
 import type { Config } from './config.ts';
 import { clientRateLimit, EXEMPT_ROUTES, orderLoad } from './gates.ts';
 import { MemoryOrderStore } from './orders/memory-order-store.ts';
@@ -53,6 +54,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersSer
     clock,
     random,
   });
+  identifyClients(app);
   logRejections(app, clock);
   healthRoute(app);
   metricsRoute(app, { processor, limiter, breaker });

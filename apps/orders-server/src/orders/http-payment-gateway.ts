@@ -20,6 +20,9 @@ export interface HttpPaymentGatewayOptions {
 /** Largest answer that is read. */
 const MAX_ANSWER_BYTES = 65_536;
 
+/** Longest paymentId that is accepted: it is kept with the order. */
+const MAX_PAYMENT_ID_LENGTH = 200;
+
 /** The order was declined: the gateway's decision for this idempotency key. */
 const DECLINED = 402;
 /** The gateway has not processed the request. 500 is in the contract with the gateway; 408, 429 and 503 mean it in HTTP. */
@@ -104,7 +107,7 @@ function retryAfterMsOf(header: string | string[] | undefined): number | undefin
 
 function paymentIdOf(answer: unknown): string {
   const { paymentId } = (answer ?? {}) as { paymentId?: unknown };
-  if (typeof paymentId !== 'string' || paymentId === '')
-    throw new PaymentError('the payment gateway answered without a paymentId', { mayBeCharged: true });
+  if (typeof paymentId !== 'string' || paymentId === '' || paymentId.length > MAX_PAYMENT_ID_LENGTH)
+    throw new PaymentError('the payment gateway answered without a valid paymentId', { mayBeCharged: true });
   return paymentId;
 }

@@ -1,6 +1,5 @@
 import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
-import { userOf } from '../../src/client.ts';
 import { type Built, build, postOrder, validOrder } from '../build.ts';
 
 const roomy = { WORKERS: '100', QUEUE_CAPACITY: '1000' };
@@ -84,19 +83,6 @@ describe('the rate limit gate', () => {
     for (const url of ['/api/metrics', '/health'])
       expect((await app.inject({ url, headers })).statusCode).toBe(200);
     expect((await app.inject({ url: '/api/orders/unknown', headers })).statusCode).toBe(404);
-  });
-});
-
-describe('userOf', () => {
-  it.each(['ann', 'ann@example.com', 'org:7_a-b.c', 'x'.repeat(64), '__proto__'])(
-    'returns the user %s',
-    (user) => {
-      expect(userOf({ headers: { 'x-user-id': user } })).toBe(user);
-    },
-  );
-
-  it.each([undefined, '', ' ', 'a b', 'ann, bob', 'é', 'x'.repeat(65)])('returns no user for %j', (user) => {
-    expect(userOf({ headers: { 'x-user-id': user } })).toBeUndefined();
   });
 });
 

@@ -136,6 +136,7 @@ describe('a complete answer', () => {
     ['no payment', '{"ok":true}'],
     ['a paymentId that is a number', '{"paymentId":7}'],
     ['an empty paymentId', '{"paymentId":""}'],
+    ['a paymentId of 201 characters', `{"paymentId":"${'x'.repeat(201)}"}`],
     ['more bytes than are read', `{"paymentId":"${'x'.repeat(100_000)}"}`],
   ])('of 200 with %s leaves open whether the order was charged', async (_what, body) => {
     expect(mayBeCharged(await errorOf(await build(answering(200, body))))).toBe(true);

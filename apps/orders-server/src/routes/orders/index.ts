@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Static } from 'typebox';
-import { clientOf } from '../../client.ts';
 import { amountOf, centsOf } from '../../orders/cents.ts';
 import { OrderConflictError } from '../../orders/order.ts';
 import type { OrderProcessor } from '../../orders/order-processor.ts';
@@ -26,7 +25,7 @@ export function orderRoutes(app: FastifyInstance, { processor, store }: OrderRou
       if (amountCents === undefined)
         return reply.code(400).send(errorBody(400, 'amount must have at most two decimals'));
       try {
-        await processor.accept({ client: clientOf(request), orderId, amountCents });
+        await processor.accept({ client: request.client, orderId, amountCents });
       } catch (error) {
         if (!(error instanceof OrderConflictError)) throw error;
         return reply.code(409).send(errorBody(409, error.message));
@@ -41,7 +40,7 @@ export function orderRoutes(app: FastifyInstance, { processor, store }: OrderRou
     { schema: { params: orderParams, response: { 200: orderResponse, '4xx': errorResponse } } },
     async (request, reply) => {
       const { orderId } = request.params;
-      const order = await store.get({ client: clientOf(request), orderId });
+      const order = await store.get({ client: request.client, orderId });
       if (order === undefined) return reply.code(404).send(errorBody(404, 'no such order'));
       return { ...order, amount: amountOf(order.amountCents) };
     },
