@@ -11,7 +11,7 @@ export function listenFailure(error: unknown, variable: string): string | undefi
   return `cannot listen on port ${port} of ${address}: ${code}`;
 }
 
-/** What Node adds to errors of `listen`. */
+/** The fields that Node adds to errors of `listen`. */
 interface ListenError {
   readonly address?: string;
   readonly port?: number;

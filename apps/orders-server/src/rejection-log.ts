@@ -12,7 +12,7 @@ export function rejectionsOf(app: FastifyInstance): Counts {
   return { shuttingDown: shutdown, rateLimited: rate_limit, overloaded: load + handler };
 }
 
-/** Logs the rejections of ten seconds in one line, none if there were none, and the begin and end of an overload. */
+/** Logs the rejections of ten seconds in one line, none if there were none, and when an overload begins and ends. */
 export function logRejections(app: FastifyInstance, clock: Clock): void {
   let reported = rejectionsOf(app);
   const report = (): void => {

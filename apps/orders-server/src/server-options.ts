@@ -4,7 +4,7 @@ import type { Config } from './config.ts';
 import { respondToClientError } from './routes/client-errors.ts';
 import { errorBody } from './routes/errors.ts';
 
-/** Options of the HTTP server: what it trusts, how much it reads and how long it waits for a client. */
+/** Returns the options of the HTTP server: trusted proxies, size limits and socket timeouts. */
 export function serverOptions(
   config: Config,
   log: FastifyBaseLogger,

@@ -24,7 +24,7 @@ const pay = (gateway: FastifyInstance, key: string) =>
 const control = async (gateway: FastifyInstance) => (await gateway.inject('/control')).json();
 
 describe('the simulated gateway', () => {
-  it('takes its latency for a payment', async () => {
+  it('answers a payment after its latency', async () => {
     const { gateway, clock } = build();
     let answered = false;
     const answer = pay(gateway, 'a').then((response) => {
@@ -38,7 +38,7 @@ describe('the simulated gateway', () => {
     expect((await answer).json()).toEqual({ paymentId: 'payment-1' });
   });
 
-  it('charges once a key, however often it is asked', async () => {
+  it('charges once per idempotency key', async () => {
     const { gateway } = build({ latencyMs: 0, clock: undefined });
     expect((await pay(gateway, 'a')).json()).toEqual({ paymentId: 'payment-1' });
     expect((await pay(gateway, 'b')).json()).toEqual({ paymentId: 'payment-2' });
@@ -65,7 +65,7 @@ describe('the simulated gateway', () => {
     expect(await control(gateway)).toMatchObject({ charged: 1 });
   });
 
-  it('changes its behaviour on request, and tells it', async () => {
+  it('changes its behaviour on request', async () => {
     const { gateway } = build();
     const put = (payload: object) => gateway.inject({ method: 'PUT', url: '/control', payload });
     expect((await put({ latencyMs: 7, failureRate: 1 })).json()).toEqual({

@@ -18,7 +18,7 @@ export class Attempts {
     return this.#failures;
   }
 
-  /** What to record before the next attempt. */
+  /** Recorded before the next attempt. */
   get setback(): OrderSetback {
     return { reason: this.#reason, mayBeCharged: this.#mayBeCharged };
   }

@@ -90,7 +90,7 @@ export class OrderProcessor {
     await this.#pool.drain();
   }
 
-  /** Takes a place in the queue first, then stores the order: what cannot be queued is not stored. */
+  /** Takes a place in the queue first and then stores the order: an order that cannot be queued is not stored. */
   async #enqueue(request: OrderRequest): Promise<Order> {
     const place = new AbortController();
     const added = Promise.withResolvers<AddedOrder>();

@@ -36,7 +36,7 @@ export interface Order extends OrderRequest {
   readonly paymentKey: string;
 }
 
-/** What is recorded when an order has to be paid again. */
+/** Recorded when an order needs another attempt. */
 export type OrderSetback = Required<Pick<Order, 'reason' | 'mayBeCharged'>>;
 
 /** The final state of an order. */

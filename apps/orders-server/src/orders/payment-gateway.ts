@@ -38,7 +38,7 @@ export class PaymentError extends Error {
 export interface PaymentGateway {
   /**
    * Charges an order, once per `paymentKey` however often it is called. Rejects if the attempt decided nothing; every error but
-   * a {@link PaymentError} that says otherwise means that the order may have been charged.
+   * a {@link PaymentError} without `mayBeCharged` means that the order may have been charged.
    *
    * @param attempt - number of this attempt to pay the order, from 1.
    */

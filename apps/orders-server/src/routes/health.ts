@@ -4,7 +4,7 @@ import { allowOnly } from './errors.ts';
 
 const health = Type.Object({ status: Type.Enum(['ok', 'draining']) });
 
-/** `GET /health`: 200 while the server takes orders, 503 while it drains. No gate stands before it. */
+/** Adds `GET /health`: 200 while the server accepts orders, 503 while it drains. */
 export function healthRoute(app: FastifyInstance): void {
   app.get('/health', { schema: { response: { 200: health, 503: health } } }, (_request, reply) =>
     app.backpressure.shuttingDown

@@ -14,14 +14,14 @@ const metrics = Type.Object({
   circuitBreakerFailures: Type.Integer(),
 });
 
-/** What the metrics are read from. */
+/** The objects that the metrics are read from. */
 export interface MetricsSources {
   readonly processor: OrderProcessor;
   readonly limiter: ConcurrencyLimiter;
   readonly breaker: CircuitBreaker;
 }
 
-/** `GET /api/metrics`: how things stand at this moment. No gate stands before it: it is needed most under overload. */
+/** Adds `GET /api/metrics`, a snapshot of queue, permits and breaker. */
 export function metricsRoute(app: FastifyInstance, { processor, limiter, breaker }: MetricsSources): void {
   app.get('/api/metrics', { schema: { response: { 200: metrics } } }, () => {
     const { queued, capacity } = processor.stats();
