@@ -185,9 +185,8 @@ export class RedisRateLimiter {
     this.#decidedAway++;
     if (this.#options.whenAway === 'open') return undefined;
     if (this.#options.whenAway === 'closed') return this.#rateLimited(this.#bucket.retryAfterMs());
-    return this.#local.tryAcquire(key, cost)
-      ? undefined
-      : this.#rateLimited(this.#local.retryAfterMs(key, cost));
+    const ctx = { key, cost };
+    return this.#local.tryAcquire(ctx) ? undefined : this.#rateLimited(this.#local.retryAfterMs(ctx));
   }
 
   #rateLimited(retryAfterMs: number): RejectedError {

@@ -1,22 +1,27 @@
-export { AllOf } from './all-of.ts';
-export type { BucketSnapshot, BucketStats } from './bucket.ts';
-export type { Budget } from './budget.ts';
-export type { ClientBudget } from './client-budget.ts';
-export { clientKey, type IpKeyOptions, ipKey } from './ip-key.ts';
-export { LeakyBucket } from './leaky-bucket.ts';
-export type { LimiterStats } from './limiter.ts';
+export { AllOf, type AllOfOptions } from './all-of.ts';
+export type { BucketSnapshot, BucketStats } from './buckets/bucket.ts';
+export { LeakyBucket } from './buckets/leaky-bucket.ts';
+export { LeakyBucketShaper, type LeakyBucketShaperStats } from './buckets/leaky-bucket-shaper.ts';
 export type {
-  AllOfOptions,
+  LeakyBucketChange,
   LeakyBucketOptions,
+  LeakyBucketShaperChange,
   LeakyBucketShaperOptions,
-  RateOptions,
+  TokenBucketChange,
   TokenBucketOptions,
-  WaitingOptions,
   WarmUpOptions,
-} from './options.ts';
-export { PerClientRateLimiter, type PerClientRateLimiterStats } from './per-client.ts';
-export type { ClientLimitOptions, PerClientRateLimiterOptions } from './per-client-options.ts';
-export type { PerClientSnapshot } from './per-client-snapshot.ts';
-export { LeakyBucketShaper, type LeakyBucketShaperStats } from './shaper.ts';
-export { TokenBucket } from './token-bucket.ts';
-export type { TopKey } from './top-keys.ts';
+} from './buckets/options.ts';
+export { TokenBucket } from './buckets/token-bucket.ts';
+export type { Budget, BudgetChange } from './budget.ts';
+export { clientKey, type IpKeyOptions, ipKey } from './client-key/ip-key.ts';
+export type { LimitOptions, RateOptions } from './gcra/limit.ts';
+export type { ClientBudget } from './per-client/client-budget.ts';
+export type { ClientLimitOptions, PerClientRateLimiterOptions } from './per-client/options.ts';
+export {
+  PerClientRateLimiter,
+  type PerClientRateLimiterStats,
+} from './per-client/per-client-rate-limiter.ts';
+export type { PerClientSnapshot } from './per-client/snapshot.ts';
+export type { TopKey } from './per-client/top-keys.ts';
+export type { LimiterStats } from './waiting/limiter.ts';
+export type { WaitingOptions } from './waiting/options.ts';

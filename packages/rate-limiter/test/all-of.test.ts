@@ -2,6 +2,7 @@ import { settle, VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AllOf, type Budget, LeakyBucket, PerClientRateLimiter, TokenBucket } from '../src/index.ts';
+import { admits } from './admits.ts';
 import { WindowBound } from './window-bound.ts';
 
 function limits() {
@@ -18,7 +19,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(both.tryAcquire()).toBe(false);
     expect(perSecond.remaining()).toBe(0);
     expect(perHour.remaining()).toBe(2);
-    expect(both.check()).toBe(false);
+    expect(admits(both)).toBe(false);
     expect(both.stats()).toMatchObject({ admitted: 3, rejected: 1 });
   });
 
@@ -29,25 +30,25 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(both.retryAfterMs()).toBe(100);
     expect(both.violated()).toEqual(['per-second']);
     clock.advanceSync(200);
-    expect(both.tryAcquire(2)).toBe(true);
+    expect(both.tryAcquire({ cost: 2 })).toBe(true);
     expect(both.retryAfterMs()).toBe(600_000 - 200);
     expect(both.violated()).toEqual(['per-hour', 'per-second']);
     const rejection = await new AllOf({ limits: [both], maxQueue: 0, clock })
       .acquire()
       .catch((error) => error);
-    expect(rejection).toMatchObject({ code: 'RATE_LIMITED', limiter: 'api', retryAfterMs: 599_800 });
-    expect(strict.maxCost).toBe(3);
-    expect(both.retryAfterMs(4)).toBe(Number.POSITIVE_INFINITY);
+    expect(rejection).toMatchObject({ code: 'RATE_LIMITED', rejectedBy: 'api', retryAfterMs: 599_800 });
+    expect(strict.maxCost()).toBe(3);
+    expect(both.retryAfterMs({ cost: 4 })).toBe(Number.POSITIVE_INFINITY);
     await expect(both.acquire({ cost: 4 })).rejects.toThrow(RangeError);
   });
 
   it('names the violated limit in the rejection', async () => {
     const { clock, perSecond, perHour } = limits();
     const both = new AllOf({ name: 'api', limits: [perSecond, perHour], maxQueue: 0, clock });
-    perHour.penalty(5);
+    perHour.penalty({ cost: 5 });
     expect(await both.acquire().catch((error) => error)).toMatchObject({
       code: 'RATE_LIMITED',
-      limiter: 'per-hour',
+      rejectedBy: 'per-hour',
       retryAfterMs: 600_000,
     });
     expect(perSecond.remaining()).toBe(3);
@@ -62,7 +63,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(clock.pendingTimers).toBe(1);
     await clock.advance(100);
     // Somebody else takes from one of the limits in between.
-    perSecond.penalty(1);
+    perSecond.penalty({ cost: 1 });
     await clock.advance(10_000);
     expect(served).toEqual(['a at 0', 'b at 0', 'c at 0', 'd at 100', 'e at 300']);
     expect(clock.pendingTimers).toBe(0);
@@ -73,7 +74,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     for (let i = 0; i < 3; i++) both.tryAcquire();
     const waiting = both.acquire();
     const rejection = await both.acquire({ deadline: 200 }).catch((error) => error);
-    expect(rejection).toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'api', retryAfterMs: 200 });
+    expect(rejection).toMatchObject({ code: 'DEADLINE_EXCEEDED', rejectedBy: 'api', retryAfterMs: 200 });
     await clock.advance(100);
     await waiting;
   });
@@ -84,8 +85,8 @@ describe('AllOf', { timeout: 30_000 }, () => {
     const own = new LeakyBucket({ name: 'own', rate: 1, capacity: 5, clock });
     const inner = new AllOf({ limits: [own, shared], clock });
     const outer = new AllOf({ limits: [inner, shared], clock });
-    shared.tryAcquire(0.5);
-    expect(outer.tryAcquire(2)).toBe(false);
+    shared.tryAcquire({ cost: 0.5 });
+    expect(outer.tryAcquire({ cost: 2 })).toBe(false);
     expect([own.level(), shared.remaining()]).toEqual([0, 2.5]);
     shared.reset();
     let served = false;
@@ -149,12 +150,12 @@ describe('AllOf', { timeout: 30_000 }, () => {
           const bounds = sizes.map(([rate, intervalMs]) => new WindowBound(rate / intervalMs));
           for (const { wait, cost } of calls) {
             clock.advanceSync(wait);
-            const retryAfterMs = all.retryAfterMs(cost);
+            const retryAfterMs = all.retryAfterMs({ cost });
             if (retryAfterMs > 0 && retryAfterMs < Number.POSITIVE_INFINITY) {
-              expect(all.check(cost, clock.now() + retryAfterMs * 0.999)).toBe(false);
-              expect(all.check(cost, clock.now() + retryAfterMs)).toBe(true);
+              expect(admits(all, { cost }, clock.now() + retryAfterMs * 0.999)).toBe(false);
+              expect(admits(all, { cost }, clock.now() + retryAfterMs)).toBe(true);
             }
-            if (all.tryAcquire(cost)) for (const bound of bounds) bound.admitted(cost, clock.now());
+            if (all.tryAcquire({ cost })) for (const bound of bounds) bound.admitted(cost, clock.now());
           }
           sizes.forEach(([, , burst], i) => {
             expect(bounds[i]?.worst).toBeLessThanOrEqual(burst + 1e-6);

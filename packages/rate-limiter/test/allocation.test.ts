@@ -7,13 +7,14 @@ const bucket = new TokenBucket({ rate: 1e-3, burst: 1, clock });
 const leaky = new LeakyBucket({ rate: 1e-3, capacity: 1, clock });
 const shaper = new LeakyBucketShaper({ rate: 1e-3, capacity: 1, clock });
 const users = new PerClientRateLimiter({ rate: 1e-3, burst: 1, clock });
+const ann = { key: 'ann' };
 const all = new AllOf({ limits: [bucket, leaky], clock });
 
 const rejections: Readonly<Record<string, () => boolean>> = {
   TokenBucket: () => bucket.tryAcquire(),
   LeakyBucket: () => leaky.tryAcquire(),
   LeakyBucketShaper: () => shaper.tryAcquire(),
-  PerClientRateLimiter: () => users.tryAcquire('ann'),
+  PerClientRateLimiter: () => users.tryAcquire(ann),
   AllOf: () => all.tryAcquire(),
 };
 

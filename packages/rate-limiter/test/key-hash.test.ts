@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { KeyHash } from '../src/key-hash.ts';
+import { KeyHash } from '../src/per-client/key-hash.ts';
 
 const MASK = 0xffffffffn;
 const rotate = (x: bigint, by: bigint): bigint => ((x << by) | (x >> (32n - by))) & MASK;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { KeyTable } from '../src/key-table.ts';
+import { KeyTable } from '../src/per-client/key-table.ts';
 import { randomFrom } from './random.ts';
 
 /** A table of two buckets, full of keys that are all in debt at time 0. */
@@ -29,7 +29,7 @@ describe('KeyTable', () => {
         const [least = 0, ...rest] = tats();
         table.write(5000 + i, 0, 0);
         expect(tats()).toEqual([...rest, 5000 + i]);
-        expect(table.highestAccount(0)).toBeGreaterThanOrEqual(least);
+        expect(table.highestOverflow(0)).toBeGreaterThanOrEqual(least);
       }
     }
   });
@@ -41,19 +41,19 @@ describe('KeyTable', () => {
     table.write(10, 0, 0);
     expect(tats()).toEqual(before);
     expect(table.read('newcomer', 0)).toBe(10);
-    expect(table.highestAccount(0)).toBe(10);
+    expect(table.highestOverflow(0)).toBe(10);
   });
 
   it('takes a slot whose time has come before it moves anybody, up to the instant itself', () => {
     const { table, tats } = fullTable(1);
     const [least = 0] = tats();
-    const account = table.highestAccount(0);
+    const account = table.highestOverflow(0);
     for (let i = 0; i < 100; i++) {
       table.read(`newcomer ${i}`, 0);
       if (table.low >>> 31 !== table.high >>> 31) break;
     }
     table.write(9000, 0, least);
     expect(tats()).toContain(9000);
-    expect(table.highestAccount(0)).toBe(account);
+    expect(table.highestOverflow(0)).toBe(account);
   });
 });

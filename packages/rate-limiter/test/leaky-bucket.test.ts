@@ -7,7 +7,7 @@ describe('LeakyBucket', () => {
     const clock = new VirtualClock(77);
     const bucket = new LeakyBucket({ rate: 2, capacity: 3, clock });
     expect(bucket.level()).toBe(0);
-    expect(bucket.tryAcquire(2.5)).toBe(true);
+    expect(bucket.tryAcquire({ cost: 2.5 })).toBe(true);
     expect(bucket.level()).toBe(2.5);
     expect(bucket.tryAcquire()).toBe(false);
     expect(bucket.retryAfterMs()).toBe(250);
@@ -19,13 +19,13 @@ describe('LeakyBucket', () => {
     expect(bucket.remaining()).toBe(2);
     clock.advanceSync(10_000);
     expect(bucket.level()).toBe(0);
-    expect(bucket.maxCost).toBe(3);
-    expect(bucket.retryAfterMs(3.5)).toBe(Number.POSITIVE_INFINITY);
+    expect(bucket.maxCost()).toBe(3);
+    expect(bucket.retryAfterMs({ cost: 3.5 })).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('stands above its capacity after a penalty', () => {
     const bucket = new LeakyBucket({ rate: 1, capacity: 2, clock: new VirtualClock() });
-    bucket.penalty(5);
+    bucket.penalty({ cost: 5 });
     expect(bucket.level()).toBe(5);
     expect(bucket.remaining()).toBe(0);
     expect(bucket.retryAfterMs()).toBe(4000);
@@ -33,11 +33,11 @@ describe('LeakyBucket', () => {
 
   it('keeps what is in it when its limit changes', () => {
     const bucket = new LeakyBucket({ rate: 1, capacity: 4, clock: new VirtualClock() });
-    bucket.tryAcquire(4);
+    bucket.tryAcquire({ cost: 4 });
     bucket.setLimit({ capacity: 6, rate: 10 });
     expect(bucket.level()).toBe(4);
     expect(bucket.remaining()).toBe(2);
-    expect(bucket.retryAfterMs(3)).toBe(100);
+    expect(bucket.retryAfterMs({ cost: 3 })).toBe(100);
     expect(() => bucket.setLimit({ capacity: 0 })).toThrow(/capacity/);
   });
 

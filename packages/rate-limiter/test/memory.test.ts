@@ -20,9 +20,9 @@ describe('memory', { timeout: 30_000 }, () => {
   it('stays within 40 MB of where it was after a million hostile keys, admitted and rejected', () => {
     const flood = (limiter: PerClientRateLimiter, keys: number): void => {
       for (let i = 0; i < keys; i++) {
-        limiter.tryAcquire(`${i} hostile`);
-        limiter.tryAcquire(`${i} hostile`);
-        if (i % 10_000 === 0) limiter.tryAcquire('x'.repeat(MEGABYTE) + i, 2);
+        limiter.tryAcquire({ key: `${i} hostile` });
+        limiter.tryAcquire({ key: `${i} hostile` });
+        if (i % 10_000 === 0) limiter.tryAcquire({ key: 'x'.repeat(MEGABYTE) + i, cost: 2 });
       }
     };
     // The engine's own share first: compiled code and the young generation at its full size.
@@ -31,7 +31,7 @@ describe('memory', { timeout: 30_000 }, () => {
     const limiter = new PerClientRateLimiter({ rate: 1e-3, burst: 1, maxKeys: 1_000_000 });
     flood(limiter, 1_000_000);
     const grown = residentBytes() - before;
-    expect(limiter.stats().clients).toBeGreaterThan(999_000);
+    expect(limiter.stats().keys).toBeGreaterThan(999_000);
     expect(limiter.stats().rejected).toBeGreaterThan(999_000);
     expect(grown / MEGABYTE).toBeLessThan(40);
   });

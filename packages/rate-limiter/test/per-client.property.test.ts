@@ -2,6 +2,7 @@ import { VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PerClientRateLimiter } from '../src/index.ts';
+import { admits } from './admits.ts';
 import { pick, randomFrom } from './random.ts';
 import { WindowBound } from './window-bound.ts';
 
@@ -14,11 +15,31 @@ const limitOf = (key: string): { rate: number; burst: number } =>
 class Truth {
   readonly #level = new Map<string, { tokens: number; at: number }>();
   readonly #bounds = new Map<string, WindowBound>();
+  readonly #blockedUntil = new Map<string, number>();
+
+  readonly #maxKeys: number;
+
+  constructor(maxKeys: number) {
+    this.#maxKeys = maxKeys;
+  }
 
   /** Tokens spent by `key` that have not come back. */
   spent(key: string, now: number): number {
     const { tokens, at } = this.#level.get(key) ?? { tokens: 0, at: 0 };
     return Math.max(0, tokens - ((now - at) * limitOf(key).rate) / 1000);
+  }
+
+  block(key: string, until: number, now: number): void {
+    this.#blockedUntil.set(key, Math.max(until, this.#blockedUntil.get(key) ?? 0));
+    for (const [other, end] of this.#blockedUntil) if (end <= now) this.#blockedUntil.delete(other);
+    if (this.#blockedUntil.size <= this.#maxKeys) return;
+    // The block that ends first is dropped.
+    const [first] = [...this.#blockedUntil].sort(([, a], [, b]) => a - b);
+    if (first !== undefined) this.#blockedUntil.delete(first[0]);
+  }
+
+  isBlocked(key: string, now: number): boolean {
+    return now < (this.#blockedUntil.get(key) ?? 0);
   }
 
   charge(key: string, cost: number, now: number): void {
@@ -42,7 +63,7 @@ function run(
   { keys, steps }: { keys: number; steps: number },
   judge: (admitted: boolean, allowed: boolean, message: () => string) => void,
 ): void {
-  const truth = new Truth();
+  const truth = new Truth(limiter.stats().maxKeys);
   for (let i = 0; i < steps; i++) {
     if (random() < 0.5) clock.advanceSync(pick(random, 40));
     const now = clock.now();
@@ -53,16 +74,15 @@ function run(
     if (what < 0.02) {
       const ms = pick(random, 5000);
       limiter.block(key, ms);
-      const { rate } = limitOf(key);
-      truth.charge(key, Math.max(0, burst + (ms * rate) / 1000 - truth.spent(key, now)), now);
+      truth.block(key, now + ms, now);
     } else if (what < 0.04) {
       const cost = random() * 2 * burst;
-      limiter.penalty(key, cost);
+      limiter.penalty({ key, cost });
       truth.charge(key, cost, now);
     } else {
       const cost = random() < 0.8 ? 1 : random() * burst;
-      const allowed = truth.spent(key, now) + cost <= burst + 1e-6;
-      const admitted = limiter.tryAcquire(key, cost);
+      const allowed = !truth.isBlocked(key, now) && truth.spent(key, now) + cost <= burst + 1e-6;
+      const admitted = limiter.tryAcquire({ key, cost });
       judge(
         admitted,
         allowed,
@@ -72,7 +92,7 @@ function run(
         const worst = truth.admitted(key, cost, now);
         if (worst > burst + 1e-6) expect.fail(`${key} was admitted ${worst} above its rate at ${now}`);
       } else if (admitted) {
-        limiter.refund(key, cost);
+        limiter.refund({ key, cost });
       }
     }
   }
@@ -132,12 +152,12 @@ describe('PerClientRateLimiter', { timeout: 30_000 }, () => {
         for (let i = 0; i < 500; i++) {
           clock.advanceSync(random() * 10);
           const key = `${pick(random, 200)}`;
-          limiter.tryAcquire(key, random() * 3);
+          limiter.tryAcquire({ key, cost: random() * 3 });
           const cost = random() * 3;
-          const wait = limiter.retryAfterMs(key, cost);
+          const wait = limiter.retryAfterMs({ key, cost });
           const now = clock.now();
-          if (!limiter.check(key, cost, now + wait)) expect.fail(`not at ${now} + ${wait}`);
-          if (wait > 1e-6 && limiter.check(key, cost, now + wait - Math.max(1e-6, wait * random()))) {
+          if (!admits(limiter, { key, cost }, now + wait)) expect.fail(`not at ${now} + ${wait}`);
+          if (wait > 1e-6 && admits(limiter, { key, cost }, now + wait - Math.max(1e-6, wait * random()))) {
             expect.fail(`before ${now} + ${wait}`);
           }
         }

@@ -61,11 +61,11 @@ describe('LeakyBucketShaper', () => {
     send('leaves at once');
     for (const cost of [1, 2, 1]) send('waits', cost);
     const rejection = await shaper.acquire({ cost: 2 }).catch((error) => error);
-    expect(rejection).toMatchObject({ code: 'QUEUE_FULL', limiter: 'mail', retryAfterMs: 200 });
+    expect(rejection).toMatchObject({ code: 'QUEUE_FULL', rejectedBy: 'mail', retryAfterMs: 200 });
     await clock.advance(199);
     expect(await shaper.acquire({ cost: 2 }).catch((error) => error)).toMatchObject({ retryAfterMs: 1 });
     await clock.advance(1);
-    expect(shaper.stats()).toMatchObject({ waitingCost: 1, capacity: 4 });
+    expect(shaper.stats()).toMatchObject({ queuedCost: 1, capacity: 4 });
     const accepted = shaper.acquire({ cost: 2 });
     await clock.advance(10_000);
     await accepted;
@@ -108,16 +108,16 @@ describe('LeakyBucketShaper', () => {
     expect(shaper.tryAcquire()).toBe(false);
     await clock.advance(100);
     expect(shaper.tryAcquire()).toBe(true);
-    expect(shaper.tryAcquire(101)).toBe(false);
+    expect(shaper.tryAcquire({ cost: 101 })).toBe(false);
     await clock.advance(100);
-    expect([shaper.tryAcquire(0), shaper.tryAcquire()]).toEqual([true, true]);
-    expect(shaper.retryAfterMs(101)).toBe(Number.POSITIVE_INFINITY);
-    expect(shaper.retryAfterMs(-1)).toBe(Number.POSITIVE_INFINITY);
-    expect(shaper.retryAfterMs(100)).toBe(100);
+    expect([shaper.tryAcquire({ cost: 0 }), shaper.tryAcquire()]).toEqual([true, true]);
+    expect(shaper.retryAfterMs({ cost: 101 })).toBe(Number.POSITIVE_INFINITY);
+    expect(shaper.retryAfterMs({ cost: -1 })).toBe(Number.POSITIVE_INFINITY);
+    expect(shaper.retryAfterMs({ cost: 100 })).toBe(100);
     await clock.advance(100);
-    expect(shaper.tryAcquire(100)).toBe(true);
+    expect(shaper.tryAcquire({ cost: 100 })).toBe(true);
     await expect(shaper.acquire({ cost: 101 })).rejects.toThrow(RangeError);
-    expect(shaper.maxCost).toBe(100);
+    expect(shaper.maxCost()).toBe(100);
   });
 
   it('makes up for lost time by at most the burst', async () => {
@@ -132,7 +132,7 @@ describe('LeakyBucketShaper', () => {
     const { shaper, left, send } = shaperOf();
     send('a', 5);
     send('b');
-    shaper.refund(5);
+    shaper.refund({ cost: 5 });
     await settle();
     expect(left).toEqual(['a at 0', 'b at 0']);
   });
@@ -146,15 +146,18 @@ describe('LeakyBucketShaper', () => {
     await clock.advance(20);
     expect(left).toEqual(['a at 0', 'b at 55', 'c at 65']);
     shaper.setLimit({ capacity: 5, rate: 1 });
-    await expect(large).rejects.toThrow(RangeError);
-    expect(shaper.maxCost).toBe(5);
+    await expect(large).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterMs: Number.POSITIVE_INFINITY,
+    });
+    expect(shaper.maxCost()).toBe(5);
     expect(shaper.retryAfterMs()).toBe(500);
     shaper.setLimit({ rate: Number.POSITIVE_INFINITY });
     shaper.setLimit({ rate: 2 });
     expect([shaper.tryAcquire(), shaper.retryAfterMs()]).toEqual([true, 500]);
     expect(() => shaper.setLimit({ rate: 0 })).toThrow(/rate/);
     expect(() => shaper.setLimit({ burst: -1 })).toThrow(/burst/);
-    expect(() => shaper.refund(-1)).toThrow(RangeError);
+    expect(() => shaper.refund({ cost: -1 })).toThrow(RangeError);
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -169,7 +172,7 @@ describe('LeakyBucketShaper', () => {
     const { clock, shaper, left, send } = shaperOf();
     for (const name of ['a', 'b', 'c']) send(name);
     await settle();
-    const closed = shaper.close({ deadline: 150 });
+    const closed = shaper.close({ withinMs: 150 });
     await clock.advance(150);
     await closed;
     expect(left).toEqual(['a at 0', 'b at 100', 'c: SHUTTING_DOWN']);

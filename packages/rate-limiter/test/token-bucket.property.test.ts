@@ -2,6 +2,7 @@ import { VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LeakyBucket, TokenBucket } from '../src/index.ts';
+import { admits } from './admits.ts';
 import { pick, randomFrom } from './random.ts';
 import { WindowBound } from './window-bound.ts';
 
@@ -46,7 +47,7 @@ describe('TokenBucket decides exactly', { timeout: 30_000 }, () => {
             clock.advanceSync(random() < 0.7 ? 0 : pick(random, tokenMs * 3));
             const now = clock.now() - start;
             const cost = random() < 0.8 ? 1 : pick(random, burst + 2);
-            const admitted = bucket.tryAcquire(cost);
+            const admitted = bucket.tryAcquire({ cost });
             if (admitted !== model.tryAcquire(cost, now)) expect.fail(`step ${i} at ${now}: ${admitted}`);
             if (admitted) bound.admitted(cost, now);
           }
@@ -74,18 +75,18 @@ describe('TokenBucket decides exactly', { timeout: 30_000 }, () => {
           for (let i = 0; i < 2000; i++, steps++) {
             const cost = burst * (random() < 0.5 ? random() : random() * 0.1);
             const now = clock.now();
-            const wait = bucket.retryAfterMs(cost);
-            if (bucket.check(cost) !== (wait === 0)) expect.fail(`check at ${now}, ${wait} before`);
+            const wait = bucket.retryAfterMs({ cost });
+            if (admits(bucket, { cost }) !== (wait === 0)) expect.fail(`check at ${now}, ${wait} before`);
             if (wait > 0) {
               // Within the clock's own resolution, which at 1.7e12 is a quarter of a microsecond.
               const before = now + wait - Math.max(wait * random(), (now + wait) * 1e-12);
-              if (before > now && bucket.check(cost, before))
+              if (before > now && admits(bucket, { cost }, before))
                 expect.fail(`${before} is before ${now} + ${wait}`);
-              if (!bucket.check(cost, now + wait)) expect.fail(`not at ${now} + ${wait}`);
+              if (!admits(bucket, { cost }, now + wait)) expect.fail(`not at ${now} + ${wait}`);
             }
             if (random() < 0.5) clock.jumpTo(now + wait);
             else clock.advanceSync(random() * 2 * (wait || 1000 / rate));
-            if (bucket.tryAcquire(cost)) bound.admitted(cost, clock.now() - origin);
+            if (bucket.tryAcquire({ cost })) bound.admitted(cost, clock.now() - origin);
           }
           const rounding = (rate / 1000) * Math.max(1e-6, clock.now() * 1e-12);
           expect(bound.worst).toBeLessThanOrEqual(burst * (1 + 1e-9) + rounding);
@@ -106,7 +107,7 @@ describe('TokenBucket decides exactly', { timeout: 30_000 }, () => {
         for (const move of moves) {
           now += move;
           latest = Math.max(latest, now);
-          if (bucket.tryAcquire(1, now)) admitted++;
+          if (bucket.tryAcquire({}, now)) admitted++;
           expect(admitted, `at ${now} after ${latest}`).toBeLessThanOrEqual(5 + (latest - 1000) / 100);
         }
       }),
@@ -126,9 +127,9 @@ describe('TokenBucket decides exactly', { timeout: 30_000 }, () => {
           const leaky = new LeakyBucket({ rate: 10, capacity: 10, clock });
           for (const { wait, cost } of calls) {
             clock.advanceSync(wait);
-            expect(leaky.tryAcquire(cost)).toBe(token.tryAcquire(cost));
+            expect(leaky.tryAcquire({ cost })).toBe(token.tryAcquire({ cost }));
             expect(leaky.level()).toBeCloseTo(10 - token.remaining(), 6);
-            expect(leaky.retryAfterMs(cost)).toBe(token.retryAfterMs(cost));
+            expect(leaky.retryAfterMs({ cost })).toBe(token.retryAfterMs({ cost }));
           }
         },
       ),
@@ -143,10 +144,15 @@ describe('TokenBucket decides exactly', { timeout: 30_000 }, () => {
         const bucket = new TokenBucket({ rate, burst: 10, clock });
         for (let i = 0; i < 50; i++) {
           clock.advanceSync((random() * 2000) / rate);
-          bucket.tryAcquire(random() * 5);
+          bucket.tryAcquire({ cost: random() * 5 });
           const remaining = bucket.remaining();
-          expect(bucket.check(Math.max(0, remaining - 2e-6)), `${remaining} at ${clock.now()}`).toBe(true);
-          expect(bucket.check(remaining + 2e-6), `more than ${remaining} at ${clock.now()}`).toBe(false);
+          expect(
+            admits(bucket, { cost: Math.max(0, remaining - 2e-6) }),
+            `${remaining} at ${clock.now()}`,
+          ).toBe(true);
+          expect(admits(bucket, { cost: remaining + 2e-6 }), `more than ${remaining} at ${clock.now()}`).toBe(
+            false,
+          );
         }
       }),
     );

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PerClientRateLimiter } from '../src/index.ts';
-import { KeyHash } from '../src/key-hash.ts';
-import { TopKeys } from '../src/top-keys.ts';
+import { KeyHash } from '../src/per-client/key-hash.ts';
+import { TopKeys } from '../src/per-client/top-keys.ts';
 
 const hash = new KeyHash(1, 2);
 
@@ -62,16 +62,16 @@ describe('TopKeys', { timeout: 30_000 }, () => {
   it('names in stats() who is rejected most, among a hundred thousand others', () => {
     const limiter = new PerClientRateLimiter({ rate: 1e-6, burst: 1 });
     for (let i = 0; i < 100_000; i++) {
-      limiter.tryAcquire(`stranger ${i}`);
-      if (i % 2 === 0) limiter.tryAcquire(`stranger ${i}`);
-      if (i % 4 === 0) limiter.tryAcquire('worst');
-      if (i % 8 === 0) limiter.tryAcquire('second worst');
+      limiter.tryAcquire({ key: `stranger ${i}` });
+      if (i % 2 === 0) limiter.tryAcquire({ key: `stranger ${i}` });
+      if (i % 4 === 0) limiter.tryAcquire({ key: 'worst' });
+      if (i % 8 === 0) limiter.tryAcquire({ key: 'second worst' });
     }
     const { offenders } = limiter.stats();
     expect(offenders).toHaveLength(16);
     expect(offenders.slice(0, 2).map(({ key }) => key)).toEqual(['worst', 'second worst']);
-    const silent = new PerClientRateLimiter({ rate: 1, offenders: 0 });
-    expect([silent.tryAcquire('ann'), silent.tryAcquire('ann')]).toEqual([true, false]);
+    const silent = new PerClientRateLimiter({ rate: 1, maxOffenders: 0 });
+    expect([silent.tryAcquire({ key: 'ann' }), silent.tryAcquire({ key: 'ann' })]).toEqual([true, false]);
     expect(silent.stats().offenders).toEqual([]);
   });
 });

@@ -64,7 +64,7 @@ describe('acquire', { timeout: 30_000 }, () => {
         }
         expect(bound.worst).toBeLessThanOrEqual(5 + 1e-9);
         expect(arrivals, 'first come, first served').toEqual([...arrivals].sort((a, b) => a - b));
-        expect(bucket.stats().waiting).toBe(0);
+        expect(bucket.stats().queued).toBe(0);
       }),
       { numRuns: 150 },
     );
@@ -83,7 +83,7 @@ describe('acquire', { timeout: 30_000 }, () => {
           expect(at, `${index} leaves no earlier`).toBeGreaterThanOrEqual(Math.max(free, came) - 1e-6);
           free = at + cost * 50;
         }
-        expect(shaper.stats()).toMatchObject({ waiting: 0, waitingCost: 0 });
+        expect(shaper.stats()).toMatchObject({ queued: 0, queuedCost: 0 });
       }),
       { numRuns: 150 },
     );

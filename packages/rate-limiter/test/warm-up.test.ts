@@ -2,6 +2,7 @@ import { VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TokenBucket } from '../src/index.ts';
+import { admits } from './admits.ts';
 import { WindowBound } from './window-bound.ts';
 
 function cold(options: { rate?: number; burst?: number; durationMs?: number; coldFactor?: number } = {}) {
@@ -49,7 +50,7 @@ describe('warmUp', { timeout: 30_000 }, () => {
 
   it('fills no bucket that is emptier, and does nothing without the option', () => {
     const { bucket } = cold();
-    bucket.penalty(5);
+    bucket.penalty({ cost: 5 });
     bucket.warmUpAgain();
     expect(bucket.remaining()).toBe(0);
     const warm = new TokenBucket({ rate: 5, clock: new VirtualClock() });
@@ -79,16 +80,17 @@ describe('warmUp', { timeout: 30_000 }, () => {
           for (const [i, { cost, wait }] of calls.entries()) {
             if (i % 3 === 2) bucket.warmUpAgain();
             const now = clock.now();
-            const retryAfterMs = bucket.retryAfterMs(cost);
-            expect(bucket.check(cost, now + retryAfterMs), `at ${now} + ${retryAfterMs}`).toBe(true);
+            const retryAfterMs = bucket.retryAfterMs({ cost });
+            expect(admits(bucket, { cost }, now + retryAfterMs), `at ${now} + ${retryAfterMs}`).toBe(true);
             // What counts as the same time is a hundred times coarser at a hundredth of the speed.
             if (retryAfterMs > 1) {
-              expect(bucket.check(cost, now + retryAfterMs * 0.999), `before ${now} + ${retryAfterMs}`).toBe(
-                false,
-              );
+              expect(
+                admits(bucket, { cost }, now + retryAfterMs * 0.999),
+                `before ${now} + ${retryAfterMs}`,
+              ).toBe(false);
             }
             clock.advanceSync(retryAfterMs * wait * 1.5);
-            if (bucket.tryAcquire(cost)) bound.admitted(cost, clock.now());
+            if (bucket.tryAcquire({ cost })) bound.admitted(cost, clock.now());
           }
           expect(bound.worst).toBeLessThanOrEqual(5 + 1e-6);
         },

@@ -23,7 +23,7 @@ async function bytesAfter(fill: () => unknown): Promise<number> {
 const contenders: Readonly<Record<string, () => unknown>> = {
   '@bp PerClientRateLimiter': () => {
     const limiter = new PerClientRateLimiter({ rate: 1, burst: 10, maxKeys: KEYS });
-    for (let i = 0; i < KEYS; i++) limiter.tryAcquire(`user-${i}`, 5);
+    for (let i = 0; i < KEYS; i++) limiter.tryAcquire({ key: `user-${i}`, cost: 5 });
     return limiter;
   },
   'toad-cache LruMap, as @fastify/rate-limit uses it': () => {

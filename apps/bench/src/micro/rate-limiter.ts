@@ -29,7 +29,7 @@ const single = await compare({
   contenders: {
     'reading the clock': () => performance.now(),
     '@bp TokenBucket.tryAcquire()': () => bucket.tryAcquire(),
-    '@bp TokenBucket.tryAcquire(1, now)': () => bucket.tryAcquire(1, now),
+    '@bp TokenBucket.tryAcquire(undefined, now)': () => bucket.tryAcquire(undefined, now),
     '@bp TokenBucket.tryAcquire(), rejected': () => empty.tryAcquire(),
     'limiter tryRemoveTokens(1)': () => limiter.tryRemoveTokens(1),
     'Effect RateLimiter.consume, one key': () => effectConsume('key'),
@@ -72,7 +72,7 @@ const withMap = (key: string): boolean => {
 };
 for (let i = 0; i < KEYS; i++) {
   const key = `user-${i}`;
-  perClient.tryAcquire(key);
+  perClient.tryAcquire({ key });
   withMap(key);
   withLru(key);
   effectConsume(key);
@@ -84,7 +84,7 @@ const keyed = await compare({
   baseline: 'making the string',
   contenders: {
     'making the string': () => freshKey(),
-    '@bp PerClientRateLimiter.tryAcquire(key)': () => perClient.tryAcquire(freshKey()),
+    '@bp PerClientRateLimiter.tryAcquire({ key })': () => perClient.tryAcquire({ key: freshKey() }),
     'a Map and an array, by hand': () => withMap(freshKey()),
     'the LRU map of @fastify/rate-limit': () => withLru(freshKey()),
     'Effect RateLimiter.consume': () => effectConsume(freshKey()),

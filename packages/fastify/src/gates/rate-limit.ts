@@ -92,14 +92,15 @@ class LocalRateLimit implements RateLimitGate {
   decide(key: string, { reply, tier, cost, now }: RateLimitQuestion): number | undefined {
     this.#tier = tier;
     const fields = this.#fieldsOf(tier);
-    if (this.#limiter.tryAcquire(key, cost, now)) {
+    const ctx = { key, cost };
+    if (this.#limiter.tryAcquire(ctx, now)) {
       if (fields !== undefined && this.#mode === 'always') {
         const remaining = this.#limiter.remaining(key, now);
         if (remaining !== Number.POSITIVE_INFINITY) send(reply, fields.policy, fields.left(remaining));
       }
       return undefined;
     }
-    const retryAfterMs = this.#limiter.retryAfterMs(key, cost, now);
+    const retryAfterMs = this.#limiter.retryAfterMs(ctx, now);
     if (fields !== undefined && this.#mode !== 'never')
       send(reply, fields.policy, fields.exhausted(retryAfterMs));
     return retryAfterMs;
@@ -111,7 +112,7 @@ class LocalRateLimit implements RateLimitGate {
 
   refund(key: string, { tier, cost, now }: Omit<RateLimitQuestion, 'reply' | 'deadline'>): void {
     this.#tier = tier;
-    this.#limiter.refund(key, cost, now);
+    this.#limiter.refund({ key, cost }, now);
   }
 
   close(): Promise<void> {

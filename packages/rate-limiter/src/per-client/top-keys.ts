@@ -42,7 +42,7 @@ export class TopKeys {
       }
       if (count < (counts[least] as number)) least = i;
     }
-    // The newcomer takes over the rarest: it may have occurred as often before.
+    // A new key takes over the lowest count: it may have occurred as often before.
     this.#keys[least] = shown(key);
     this.#lows[least] = low;
     this.#highs[least] = high;

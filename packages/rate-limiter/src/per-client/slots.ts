@@ -3,10 +3,10 @@ export const WAYS = 16;
 
 /**
  * The memory of a `KeyTable`: buckets of sixteen slots. A slot holds the 64 bits of a hash, a theoretical arrival time
- * and a tier. One that was never used holds the time 0.
+ * and a tier. A slot that was never used holds the time 0.
  *
- * A bucket is 256 bytes in one piece, sixteen hashes and then sixteen times, as a decision costs what it has to fetch
- * from memory. Tiers are kept apart, and only looked at where there are some.
+ * A bucket is 256 contiguous bytes, sixteen hashes and then sixteen times, because a decision costs as much as the memory
+ * that it fetches. Tiers are kept apart, and only read if there are any.
  */
 export class Slots {
   readonly #words: Int32Array;
@@ -20,12 +20,12 @@ export class Slots {
     this.#tiers = withTiers ? new Uint8Array(buckets * WAYS) : undefined;
   }
 
-  /** How many slots there are, numbered bucket by bucket. */
+  /** How many slots exist, numbered bucket by bucket. */
   get length(): number {
     return this.#times.length / 2;
   }
 
-  /** What the slots take, in bytes. */
+  /** The size of the slots in bytes. */
   get bytes(): number {
     return this.#times.byteLength + (this.#tiers?.byteLength ?? 0);
   }

@@ -1,10 +1,10 @@
-/** Characters of a key that count: of a longer one only its length, the first half of this many and the last half. */
+/** Characters of a key that are hashed: of a longer key its length and its first and last 512 characters. */
 const MAX_HASHED_CHARS = 1024;
 
 /**
  * Turns keys into 64 bits under a secret seed with HalfSipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast
- * short-input PRF", in the variant for 32-bit words; a word is two UTF-16 units, the last word the length). Who does not
- * know the seed can neither make two keys collide nor aim at a place in a table; among n keys some two collide with a
+ * short-input PRF", in the variant for 32-bit words; a word is two UTF-16 units, the last word the length). An attacker who
+ * does not know the seed can neither make two keys collide nor choose their place in a table. Two of n keys collide with a
  * probability of about n * n / 2^65, which is 1 in 37 million for a million keys.
  *
  * Holds the latest result instead of returning it, so that hashing allocates nothing.
@@ -16,7 +16,7 @@ export class KeyHash {
   high = 0;
   readonly #seed0: number;
   readonly #seed1: number;
-  /** The key of the latest result: who takes tokens often asks next what is left. */
+  /** The key of the latest result: callers often use one key several times in a row. */
   #latest: string | undefined;
 
   constructor(seed0: number, seed1: number) {
@@ -27,9 +27,8 @@ export class KeyHash {
   /** Hashes `key`: the result is in `low` and `high`. */
   hash(key: string): void {
     if (key === this.#latest) return;
-    // What is no string, as a header that was missing or came twice, must not throw in the middle of a request.
-    let text = typeof key === 'string' ? key : String(key);
-    this.#latest = text;
+    this.#latest = key;
+    let text = key;
     const { length } = text;
     if (length > MAX_HASHED_CHARS) {
       text = text.slice(0, MAX_HASHED_CHARS / 2) + text.slice(length - MAX_HASHED_CHARS / 2);
