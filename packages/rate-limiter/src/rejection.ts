@@ -1,19 +1,10 @@
-import { type CallContext, type Clock, RejectedError, type RejectionCode } from '@bp/core';
-import { rejectionAtEntry } from '@bp/core/kit';
+import { type CallContext, RejectedError, type RejectionCode } from '@bp/core';
+import { checkBetween } from '@bp/core/kit';
 import type { Budget } from './budget.ts';
 
 /** The tokens that a call takes. */
 export function costOf(ctx: CallContext): number {
   return ctx.cost ?? 1;
-}
-
-/** The rejection of a call that `isOver`. Unlike `rejectionAtEntry` it never throws: a deadline that is none has passed. */
-export function overRejection(ctx: CallContext, clock: Clock, name: string): RejectedError {
-  try {
-    const rejection = rejectionAtEntry(ctx, clock, name);
-    if (rejection !== undefined) return rejection;
-  } catch {}
-  return new RejectedError('DEADLINE_EXCEEDED', name);
 }
 
 /** The rejection of a call that this limit will never admit. */
@@ -38,7 +29,5 @@ export function rejectionBy(
  * @throws TypeError or RangeError naming `cost`.
  */
 export function checkCost(cost: number, maxCost: number): void {
-  if (cost >= 0 && (cost <= maxCost || maxCost === 0) && typeof cost === 'number') return;
-  const message = `cost must be a number from 0 to ${maxCost}, got ${String(cost)} (${typeof cost})`;
-  throw typeof cost === 'number' ? new RangeError(message) : new TypeError(message);
+  checkBetween('cost', cost, 0, maxCost === 0 ? Number.POSITIVE_INFINITY : maxCost);
 }

@@ -5,10 +5,11 @@ import {
   isOver,
   Rejections,
   rejectionAtEntry,
+  rejectionIfOver,
 } from '@bp/core/kit';
 import type { Budget } from '../budget.ts';
 import * as gcra from '../gcra/gcra.ts';
-import { checkCost, costOf, neverAdmitted, overRejection, rejectionBy } from '../rejection.ts';
+import { checkCost, costOf, neverAdmitted, rejectionBy } from '../rejection.ts';
 import { KeyChanges } from './key-changes.ts';
 import { KeyStates } from './key-states.ts';
 import type { ResolvedPerClientOptions } from './options.ts';
@@ -188,7 +189,8 @@ export class KeyedLimiter {
 
   /** Returns the rejection of a call that is not admitted now. */
   #rejection(key: string, ctx: CallContext, now: number): RejectedError {
-    if (isOver(ctx, this.clock)) return overRejection(ctx, this.clock, this.name);
+    const over = rejectionIfOver(ctx, this.clock, this.name);
+    if (over !== undefined) return over;
     if (this.#closed) return neverAdmitted('SHUTTING_DOWN', this.name);
     if (typeof key !== 'string') return neverAdmitted('RATE_LIMITED', this.name);
     const retryAfterMs = this.#ownWaitMs(key, ctx, now, 0);

@@ -7,10 +7,18 @@ import {
   type RejectionCode,
   type Unsubscribe,
 } from '@bp/core';
-import { Closing, checkNonNegative, EMPTY_CONTEXT, isOver, Rejections, rejectionAtEntry } from '@bp/core/kit';
+import {
+  Closing,
+  checkNonNegative,
+  EMPTY_CONTEXT,
+  isOver,
+  Rejections,
+  rejectionAtEntry,
+  rejectionIfOver,
+} from '@bp/core/kit';
 import type { Budget, BudgetChange } from '../budget.ts';
 import { Changes } from '../changes.ts';
-import { checkCost, costOf, neverAdmitted, overRejection } from '../rejection.ts';
+import { checkCost, costOf, neverAdmitted } from '../rejection.ts';
 import type { ResolvedWaitingOptions } from './options.ts';
 import { TokenQueue } from './token-queue.ts';
 
@@ -104,7 +112,8 @@ export abstract class Limiter implements Budget, Policy {
    * and counts nothing.
    */
   check(ctx: CallContext = EMPTY_CONTEXT, now = this.clock.now()): RejectedError | undefined {
-    if (isOver(ctx, this.clock)) return overRejection(ctx, this.clock, this.name);
+    const over = rejectionIfOver(ctx, this.clock, this.name);
+    if (over !== undefined) return over;
     if (this.#closing.started) return this.#closed();
     const waitMs = this.retryAfterMs(ctx, now);
     return waitMs === 0 ? undefined : this.#rejectionOfWait(ctx, now, waitMs);
@@ -292,7 +301,8 @@ export abstract class Limiter implements Budget, Policy {
 
   /** Returns the rejection of a call that `tryAcquire` has just rejected. */
   #rejectionNow(ctx: CallContext, now: number): RejectedError {
-    if (isOver(ctx, this.clock)) return overRejection(ctx, this.clock, this.name);
+    const over = rejectionIfOver(ctx, this.clock, this.name);
+    if (over !== undefined) return over;
     if (this.#closing.started) return this.#closed();
     return this.rejection('RATE_LIMITED', ctx, now, this.retryAfterMs(ctx, now));
   }
