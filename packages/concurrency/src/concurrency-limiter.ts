@@ -1,234 +1,273 @@
-import type { CallContext, Policy, RejectedError, Unsubscribe } from '@bp/core';
-import { checkInteger, EMPTY_CONTEXT, rejectionAtEntry } from '@bp/core/kit';
-import { Calls } from './calls.ts';
-import { Line } from './line.ts';
-import { Onlookers } from './onlookers.ts';
+import type { CallContext, DrainOptions, Permit, Policy, RejectedError, Unsubscribe } from '@bp/core';
+import { Closing, checkInteger, EMPTY_CONTEXT, Rejections } from '@bp/core/kit';
+import { Admission } from './admission.ts';
+import { CallQueue } from './call-queue.ts';
+import { CallRunner } from './call-runner.ts';
+import { CallStarter } from './call-starter.ts';
+import { CapacityWaiters } from './capacity-waiters.ts';
+import { HeldPermit } from './held-permit.ts';
+import { IdleWaiters } from './idle-waiters.ts';
 import {
   type ConcurrencyLimiterOptions,
   type ResolvedConcurrencyLimiterOptions,
   resolveOptions,
 } from './options.ts';
-import { OncePermit, type Permit } from './permit.ts';
 import { Permits } from './permits.ts';
-import { Rejections } from './rejections.ts';
+import { QueuedCall } from './queued-call.ts';
 
 /** A snapshot of a `ConcurrencyLimiter`: gauges and counters that only grow. */
 export interface ConcurrencyLimiterStats {
   readonly limit: number;
-  /** The weight of the permits out now. */
+  /** The sum of the costs of the permits that are handed out now. */
   readonly active: number;
   /** Calls that wait now. */
   readonly queued: number;
   readonly maxQueue: number;
-  /** Calls ever given a permit. */
+  /** Calls that were started. */
   readonly admitted: number;
-  /** Calls ever rejected, at arrival or while they waited. */
+  /** Calls that were rejected, on arrival or while they waited. */
   readonly rejected: number;
-  /** How long a permit is out, in milliseconds: a mean that follows the last calls; undefined until one came back. */
+  /** Milliseconds for which the last calls held their permit, on average; undefined until a call has ended. */
   readonly serviceMs: number | undefined;
-  /** How long those who waited did, in milliseconds: a mean of the same kind; undefined until one had its turn. */
+  /** Milliseconds for which the last queued calls waited, on average; undefined until a queued call has started. */
   readonly waitMs: number | undefined;
 }
 
 /**
- * Lets at most `limit` calls run at once; some more wait in order of priority, first come first served among equals,
- * and the rest is rejected with the time after which the backlog will have been served.
+ * Limits how many calls run at once. Extra calls wait in a bounded queue, by priority and then in order of arrival; the rest are
+ * rejected with a `retryAfterMs` computed from the backlog.
  *
- * A newcomer never overtakes whoever waits, a heavy call is not starved by light ones, and a permit comes back exactly
- * once, when the work has ended.
+ * No call overtakes an earlier one of the same priority, a call of high cost is not starved by calls of low cost, and a permit
+ * comes back exactly once, when the work has ended.
  */
 export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #options: ResolvedConcurrencyLimiterOptions;
   readonly #permits: Permits;
   readonly #rejections: Rejections;
-  readonly #onlookers: Onlookers;
-  readonly #line: Line;
-  readonly #calls: Calls;
-  #closing = false;
-  #closed: Promise<void> | undefined;
-  #close: () => void = () => {};
+  readonly #admission: Admission;
+  readonly #starter: CallStarter;
+  readonly #queue: CallQueue;
+  readonly #runner: CallRunner;
+  readonly #capacityWaiters: CapacityWaiters;
+  readonly #idleWaiters: IdleWaiters;
+  readonly #closing: Closing;
+  /** Whether a caller waits for capacity, for idleness or for the end. */
+  #isWatched = false;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: ConcurrencyLimiterOptions) {
     this.#options = resolveOptions(options);
-    const { limit, maxQueue, loopYielding, loopBudget, clock, name } = this.#options;
-    this.#permits = new Permits(limit, loopBudget, loopYielding === 'always' && maxQueue > 0);
-    this.#rejections = new Rejections(clock, name);
-    this.#onlookers = new Onlookers(this.#options, {
-      hasRoom: ({ cost, priority, key }) => this.check({ cost, priority, key }),
-      isIdle: () => this.#permits.allHome && this.#line.size === 0,
+    const { limit, clock, name } = this.#options;
+    const isIdle = (): boolean => this.#permits.isIdle && this.#queue.size === 0;
+    this.#permits = new Permits(limit);
+    this.#rejections = new Rejections(name);
+    this.#admission = new Admission(this.#options, this.#permits);
+    this.#starter = new CallStarter(this.#options, this.#permits);
+    this.#queue = new CallQueue(
+      this.#options,
+      this.#permits,
+      this.#starter,
+      this.#rejections,
+      this.#onChange,
+    );
+    this.#runner = new CallRunner(this.#queue);
+    this.#capacityWaiters = new CapacityWaiters(this.#options, {
+      isImpossible: (ctx) => this.#admission.isImpossible(ctx),
+      hasRoom: ({ cost, priority, key }) => this.#hasRoom({ cost, priority, key }),
     });
-    this.#line = new Line(this.#options, this.#permits, this.#rejections, this.#onlookers);
-    this.#calls = new Calls(this.#permits, this.#line, this.#rejections);
+    this.#idleWaiters = new IdleWaiters(clock, name, isIdle);
+    this.#closing = new Closing({ clock, isIdle, cancelRest: () => this.#queue.rejectAll() });
   }
 
-  /** A permit if one is free and nobody waits for it, else undefined. Never throws; a full limiter allocates nothing. */
+  /**
+   * Takes a permit if it is free and no call waits for it; returns undefined otherwise. Never throws. A rejection allocates
+   * nothing unless there is a listener.
+   */
   tryAcquire(ctx: CallContext = EMPTY_CONTEXT): Permit | undefined {
     const { cost = 1 } = ctx;
-    if (Number.isNaN(ctx.priority) || !this.#canStart(cost) || this.#isOver(ctx)) {
-      this.#rejections.count++;
+    if (this.#admission.rejects(ctx) || !this.#canStart(cost)) {
+      this.#countRejection(ctx);
       return undefined;
     }
-    return new OncePermit(this.#giveBack, cost, this.#permits.begin(cost));
+    return new HeldPermit(this.#giveBack, cost, this.#starter.start(cost));
   }
 
   /**
-   * A permit of weight `ctx.cost` (default 1), waiting for it if there is room to wait.
+   * Takes a permit of `ctx.cost` (default 1), and waits for it if the queue has room.
    *
-   * Rejects with a `RejectedError` of code `CONCURRENCY_LIMIT` (no permit, and waiting is not possible or would take
-   * longer than `maxWaitMs`), `QUEUE_FULL`, `SHED` (made room, or waited too long), `DEADLINE_EXCEEDED` (also at
-   * arrival, when the wait and the work would not be done in time), `CANCELLED` or `SHUTTING_DOWN`; with a
-   * `RangeError` if the cost is not above 0 or above the limit, or the priority is `NaN`.
+   * Rejects with a `RejectedError`: `CONCURRENCY_LIMIT` (no permit and no queue, an estimated wait above `maxWaitMs`, or a cost
+   * that a later `setLimit` made impossible), `QUEUE_FULL`, `SHED` (evicted, or waited too long), `DEADLINE_EXCEEDED` (also on
+   * arrival, when the call could not be done in time), `CANCELLED` or `SHUTTING_DOWN`. Rejects with a `RangeError` if the cost is
+   * not above 0 or is above the limit, if the priority is `NaN` or the deadline absurd.
    */
-  acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<Permit> {
+  async acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<Permit> {
+    this.#throwIfRejected(ctx);
     const { cost = 1 } = ctx;
-    const rejection = this.#rejectionAtDoor(cost, ctx);
-    if (rejection !== undefined) return Promise.reject(rejection);
-    const permits = this.#permits;
-    if (this.#canStart(cost)) {
-      return Promise.resolve(new OncePermit(this.#giveBack, cost, permits.begin(cost)));
-    }
-    return new Promise((resolve, reject) => {
-      this.#line.wait(cost, ctx, (outcome) => {
-        if (typeof outcome !== 'number') return reject(outcome);
-        permits.admitted++;
-        resolve(new OncePermit(this.#giveBack, cost, outcome));
-      });
-    });
+    if (this.#canStart(cost)) return new HeldPermit(this.#giveBack, cost, this.#starter.start(cost));
+    const call = await this.#queue.turn(cost, ctx);
+    if (!(call instanceof QueuedCall)) throw call;
+    const startedAt = this.#queue.start(call) ?? (await this.#queue.startLater(call));
+    if (typeof startedAt !== 'number') throw startedAt;
+    return new HeldPermit(this.#giveBack, cost, startedAt);
   }
 
   /**
-   * Runs `fn` once there is a permit for it, which is released when `fn` has settled. Rejects as
-   * {@link ConcurrencyLimiter.acquire} does, or with the error of `fn`.
+   * Runs `fn` once it has a permit, which is released when `fn` has settled. Rejects as {@link ConcurrencyLimiter.acquire} does,
+   * or with the error of `fn`.
    */
   execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
-    // A call that says nothing of itself, and has a permit, need not be asked for more.
+    // The shortest way for a call without a context that finds a permit.
     if (ctx === EMPTY_CONTEXT && this.#canStart(1)) {
-      return this.#calls.run(fn, ctx, 1, this.#permits.begin(1));
+      return this.#runner.run(fn, ctx, 1, this.#starter.start(1));
+    }
+    try {
+      this.#throwIfRejected(ctx);
+    } catch (error) {
+      return Promise.reject(error);
     }
     const { cost = 1 } = ctx;
-    const rejection = this.#rejectionAtDoor(cost, ctx);
-    if (rejection !== undefined) return Promise.reject(rejection);
     if (ctx !== EMPTY_CONTEXT && this.#canStart(cost)) {
-      return this.#calls.run(fn, ctx, cost, this.#permits.begin(cost));
+      return this.#runner.run(fn, ctx, cost, this.#starter.start(cost));
     }
-    return this.#calls.runInTurn(fn, ctx, cost);
-  }
-
-  /** Whether {@link ConcurrencyLimiter.acquire} would be given a permit or a place to wait. Changes nothing. */
-  check(ctx: CallContext = EMPTY_CONTEXT): boolean {
-    const { cost = 1, priority = 0 } = ctx;
-    if (this.#closing || !(cost > 0 && cost <= this.#mostCost) || Number.isNaN(priority)) return false;
-    if (this.#isOver(ctx)) return false;
-    // One that the loop's budget holds back waits in a queue that is empty.
-    if (this.#line.size === 0 && this.#permits.hasFree(cost)) return true;
-    return this.#line.rejectionToWait(ctx) === undefined;
+    return this.#runner.runQueued(fn, ctx, cost);
   }
 
   /**
-   * For producers that can wait: resolves when such a call would be admitted, in the order in which they asked. It holds
-   * no place, so somebody may still be quicker. Rejects with `CANCELLED`, `DEADLINE_EXCEEDED` or `SHUTTING_DOWN`, and
-   * with `QUEUE_FULL` if 1000 wait for it already.
+   * Returns the rejection with which {@link ConcurrencyLimiter.acquire} would reject such a call now; undefined if it would admit
+   * it, at once or into the queue. Counts nothing. A wrong field of `ctx` counts as never admittable.
+   */
+  check(ctx: CallContext = EMPTY_CONTEXT): RejectedError | undefined {
+    const rejection = this.#admission.safeRejection(ctx);
+    if (rejection !== undefined) return rejection;
+    if (this.#queue.size === 0 && this.#permits.fits(ctx.cost ?? 1)) return undefined;
+    return this.#queue.forecast.rejectionToWait(ctx, this.#queue.size);
+  }
+
+  /** Whether {@link ConcurrencyLimiter.check} would return undefined. Costs less than the rejection. */
+  canAdmit(ctx: CallContext = EMPTY_CONTEXT): boolean {
+    return !this.#admission.rejects(ctx) && this.#hasRoom(ctx);
+  }
+
+  /**
+   * Waits until such a call would be admitted, in order of arrival. It reserves nothing: another caller may be quicker. Rejects
+   * with `CANCELLED`, `DEADLINE_EXCEEDED` or `SHUTTING_DOWN`, with `CONCURRENCY_LIMIT` and `retryAfterMs: Infinity` when
+   * `setLimit` makes the cost impossible, and with `QUEUE_FULL` if 1000 callers wait already. These are not counted in `stats()`.
    */
   async ready(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
-    const rejection = this.#rejectionAtDoor(ctx.cost ?? 1, ctx);
+    const rejection = this.#admission.rejection(ctx);
     if (rejection !== undefined) throw rejection;
-    await this.#onlookers.waitForRoom(ctx);
+    this.#isWatched = true;
+    await this.#capacityWaiters.wait(ctx);
   }
 
-  /** Milliseconds that a call arriving now would wait for its permit; 0 if it would not, or nothing is known yet. */
-  estimatedWaitMs(ctx: CallContext = EMPTY_CONTEXT): number {
-    return this.#line.waitMs(ctx) ?? 0;
+  /**
+   * Estimates how many milliseconds such a call would wait for its permit: 0 if it would start, undefined if nothing is known,
+   * `Infinity` if it can never start, else at most five minutes.
+   */
+  estimatedWaitMs(ctx: CallContext = EMPTY_CONTEXT): number | undefined {
+    return this.#admission.isImpossible(ctx) ? Number.POSITIVE_INFINITY : this.#queue.forecast.waitMs(ctx);
   }
 
-  /** Milliseconds after which what is ahead of such a call now will have been served; 0 if nothing is, or is known yet. */
-  retryAfterMs(ctx: CallContext = EMPTY_CONTEXT): number {
+  /** Estimates after how many milliseconds the calls that are ahead of such a call will have started; as `estimatedWaitMs`. */
+  retryAfterMs(ctx: CallContext = EMPTY_CONTEXT): number | undefined {
     return this.estimatedWaitMs(ctx);
   }
 
   /**
-   * Changes the limit (an integer >= 0; 0 lets nobody start) without interrupting anybody: more start at once, or
-   * fewer from now on. Who then weighs more than the limit is started alone. @throws TypeError or RangeError.
+   * Changes the limit (an integer >= 0; 0 is a pause) without interrupting running calls. A queued call that costs more than a
+   * lowered limit starts when nothing else runs. @throws TypeError or RangeError.
    */
   setLimit(limit: number): void {
-    this.#line.setLimit(checkInteger('limit', limit, 0));
+    this.#queue.setLimit(checkInteger('limit', limit, 0));
   }
 
   /** Calls `listener` with true when the queue is full, with false when it is back to half. Without a queue, never. */
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#line.waiters?.onSaturation(listener) ?? (() => {});
+    return this.#queue.calls?.onSaturation(listener) ?? (() => {});
   }
 
-  /** A snapshot; reading it costs nobody else anything. */
+  /** Calls `listener` with every rejection, on arrival or while the call waits. Without listeners it costs nothing. */
+  onRejected(listener: (rejection: RejectedError) => void): Unsubscribe {
+    return this.#rejections.onRejected(listener);
+  }
+
+  /** Returns a snapshot. */
   stats(): ConcurrencyLimiterStats {
-    const { limit, active, admitted, pace } = this.#permits;
-    const { serviceMs, waitMs } = pace;
+    const { limit, active } = this.#permits;
+    const { admitted, estimator } = this.#starter;
     return {
       limit,
       active,
-      queued: this.#line.waiters?.size ?? 0,
+      queued: this.#queue.calls?.size ?? 0,
       maxQueue: this.#options.maxQueue,
       admitted,
       rejected: this.#rejections.count,
-      serviceMs,
-      waitMs,
+      serviceMs: estimator.serviceMs,
+      waitMs: estimator.waitMs,
     };
   }
 
-  /** Resolves when nothing runs and nobody waits; rejects when `ctx` ends first. It goes on admitting meanwhile. */
-  async drain(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
-    const over = rejectionAtEntry(ctx, this.#options.clock, this.#options.name);
-    if (over !== undefined) throw over;
-    await this.#onlookers.waitForIdle(ctx);
+  /**
+   * Resolves when nothing runs and nothing waits. Calls are admitted meanwhile. Keeps the process alive. Rejects with
+   * `DEADLINE_EXCEEDED` when `withinMs` have passed, with `CANCELLED` when `signal` is aborted.
+   */
+  async drain(options?: DrainOptions): Promise<void> {
+    this.#isWatched = true;
+    await this.#idleWaiters.drain(options);
   }
 
   /**
-   * Admits nobody any more and resolves when whoever waits or runs is done, or when `ctx` ends: then whoever still
-   * waits is rejected with `SHUTTING_DOWN`. What runs is never interrupted. While the limit is 0 nobody who waits can be done, so
-   * give a deadline or raise it. Idempotent: a later call may only end it sooner.
+   * Stops admitting; resolves when all calls that wait or run have ended, or when `withinMs` have passed or `signal` is aborted:
+   * then calls that still wait are rejected with `SHUTTING_DOWN`. Running calls are never interrupted. Keeps the process alive.
+   * While the limit is 0 no queued call can end, so give `withinMs` or raise it. Idempotent: a later call may only end it sooner.
    */
-  close(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
-    this.#closed ??= new Promise((resolve) => {
-      this.#close = resolve;
-    });
-    this.#closing = true;
-    this.#onlookers.close();
-    void Promise.allSettled([this.#line.waiters?.close(ctx), this.drain(ctx)]).then(this.#close);
-    return this.#closed;
+  close(options?: DrainOptions): Promise<void> {
+    const closed = this.#closing.close(options);
+    if (this.#closing.started) {
+      this.#admission.closing = true;
+      this.#isWatched = true;
+      this.#capacityWaiters.close();
+    }
+    return closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  readonly #giveBack = (cost: number, startedAt: number): void => this.#line.end(cost, startedAt);
+  readonly #giveBack = (cost: number, startedAt: number): void => this.#queue.end(cost, startedAt);
 
-  /** Whether a newcomer of this weight may start now: nobody waits, and there are permits and time for it. */
+  /** Whether a call may start now: no call waits, and its permits are free. */
   #canStart(cost: number): boolean {
-    if (!this.#permits.hasFree(cost) || this.#closing || this.#line.size > 0) return false;
-    return this.#permits.mayBegin();
+    if (this.#queue.size > 0 || this.#admission.closing) return false;
+    return this.#starter.canStart(cost);
   }
 
-  /** A call heavier than this can never be admitted. */
-  get #mostCost(): number {
-    return this.#permits.limit === 0 ? this.#options.limit : this.#permits.limit;
+  #hasRoom(ctx: CallContext): boolean {
+    const { size, forecast, calls } = this.#queue;
+    if (size === 0 && this.#permits.fits(ctx.cost ?? 1)) return true;
+    return forecast.rejectionForTime(ctx, size) === undefined && calls?.hasRoom(ctx) === true;
   }
 
-  #isOver(ctx: CallContext): boolean {
-    if (ctx === EMPTY_CONTEXT) return false;
-    return rejectionAtEntry(ctx, this.#options.clock, this.#options.name) !== undefined;
+  #throwIfRejected(ctx: CallContext): void {
+    const rejection = this.#admission.rejection(ctx);
+    if (rejection !== undefined) throw this.#rejections.record(rejection);
   }
 
-  /** Why a call is rejected before it may start or wait, if it is. */
-  #rejectionAtDoor(cost: number, ctx: CallContext): RejectedError | RangeError | undefined {
-    if (ctx !== EMPTY_CONTEXT) {
-      if (!(cost > 0 && cost <= this.#mostCost)) {
-        return new RangeError(`cost must be above 0 and at most limit = ${this.#mostCost}, got ${cost}`);
-      }
-      if (Number.isNaN(ctx.priority)) return new RangeError('priority must be a number, got NaN');
-      const over = this.#rejections.ifOver(ctx);
-      if (over !== undefined) return over;
-    }
-    return this.#closing ? this.#rejections.reject('SHUTTING_DOWN') : undefined;
+  #countRejection(ctx: CallContext): void {
+    if (!this.#rejections.isObserved) this.#rejections.count++;
+    else this.#rejections.record(this.#admission.safeRejection(ctx) ?? this.#queue.forecast.fullRejection(ctx));
+  }
+
+  /** Permits or places in the queue may have become free. */
+  readonly #onChange = (): void => {
+    if (this.#isWatched) this.#notifyWaiters();
+  };
+
+  #notifyWaiters(): void {
+    this.#capacityWaiters.serve();
+    this.#idleWaiters.serve();
+    this.#closing.settleIfIdle();
+    this.#isWatched = this.#closing.started || this.#capacityWaiters.any || this.#idleWaiters.any;
   }
 }
