@@ -1,5 +1,5 @@
 import { type CallContext, RejectedError } from '@bp/core';
-import { EMPTY_CONTEXT, isOver, rejectionAtEntry } from '@bp/core/kit';
+import { checkPriority, EMPTY_CONTEXT, isOver, rejectionAtEntry } from '@bp/core/kit';
 import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import type { Permits } from './permits.ts';
 
@@ -59,20 +59,26 @@ export class Admission {
 
   #isWrong({ cost = 1, priority = 0, key }: CallContext): boolean {
     return (
-      !(cost > 0 && cost <= this.#permits.highestLimit) ||
+      !this.#isPossibleCost(cost) ||
+      typeof priority !== 'number' ||
       Number.isNaN(priority) ||
       (this.#options.fair && key !== undefined && typeof key !== 'string')
     );
   }
 
+  #isPossibleCost(cost: number): boolean {
+    return typeof cost === 'number' && cost > 0 && cost <= this.#permits.highestLimit;
+  }
+
   #check(ctx: CallContext): void {
     if (!this.#isWrong(ctx)) return;
     const { cost = 1, priority = 0, key } = ctx;
-    const { highestLimit } = this.#permits;
-    if (!(cost > 0 && cost <= highestLimit)) {
-      throw new RangeError(`cost must be above 0 and at most limit = ${highestLimit}, got ${cost}`);
+    if (!this.#isPossibleCost(cost)) {
+      const expected = `cost must be above 0 and at most limit = ${this.#permits.highestLimit}`;
+      const given = `${expected}, got ${String(cost)} (${typeof cost})`;
+      throw typeof cost === 'number' ? new RangeError(given) : new TypeError(given);
     }
-    if (Number.isNaN(priority)) throw new RangeError('priority must be a number, got NaN');
+    checkPriority('priority', priority);
     throw new TypeError(`key must be a string, got a value of type ${typeof key}`);
   }
 }

@@ -5,7 +5,7 @@ import {
   EMPTY_CONTEXT,
   type LoopBudget,
   type Rejections,
-  rejectionAtEntry,
+  rejectionIfOver,
 } from '@bp/core/kit';
 import type { CallStarter } from './call-starter.ts';
 import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
@@ -37,8 +37,10 @@ export class CallQueue {
   #entered = 0;
   /** Whether a microtask will grant the next permits. */
   #grantsSoon = false;
-  /** Whether the next turn of the event loop will grant the next permits, because the loop budget is spent. */
+  /** Whether the next turn of the event loop will grant permits: the loop budget may be all that holds the first call back. */
   #grantsNextTurn = false;
+  /** Whether the loop budget was found to be spent: no permits are granted before the next turn. */
+  #budgetSpent = false;
   /** Calls that have their permits and wait for the next turn of the event loop. */
   #waitingForTurn = 0;
 
@@ -79,7 +81,7 @@ export class CallQueue {
    */
   start(call: QueuedCall): number | RejectedError | undefined {
     const { ctx, cost } = call;
-    const over = ctx === EMPTY_CONTEXT ? undefined : rejectionAtEntry(ctx, this.#clock, this.#name);
+    const over = ctx === EMPTY_CONTEXT ? undefined : rejectionIfOver(ctx, this.#clock, this.#name);
     if (over !== undefined) {
       this.end(cost, Number.NaN);
       return this.#rejections.record(over);
@@ -130,11 +132,7 @@ export class CallQueue {
     if (rejection !== undefined) settle(this.#rejections.record(rejection));
   }
 
-  #push(
-    cost: number,
-    ctx: CallContext,
-    settle: (outcome: TurnOutcome) => void,
-  ): RejectedError | undefined {
+  #push(cost: number, ctx: CallContext, settle: (outcome: TurnOutcome) => void): RejectedError | undefined {
     const { calls } = this;
     if (calls === undefined) return this.forecast.fullRejection(ctx);
     if (this.size === 0) this.#starter.estimator.queueBegins();
@@ -146,7 +144,7 @@ export class CallQueue {
       call.bounded?.end();
       // Expired calls that the queue dropped for it may have been the last ones.
       this.#onChange();
-      const over = rejectionAtEntry(waitingCtx, this.#clock, this.#name);
+      const over = rejectionIfOver(waitingCtx, this.#clock, this.#name);
       return over ? this.forecast.rejectionOfDropped(call, over) : this.forecast.fullRejection(ctx);
     }
     // Only the loop budget holds it back: the end of another call would not start it.
@@ -170,7 +168,7 @@ export class CallQueue {
 
   /** Gives the first call its permits, if they are free and no granted call waits for the loop budget. */
   #grantNext(): void {
-    if (this.#grantsSoon || this.#grantsNextTurn || this.#waitingForTurn > 0) return;
+    if (this.#grantsSoon || this.#budgetSpent || this.#waitingForTurn > 0) return;
     if (this.size === 0 || this.#permits.isExhausted) return;
     const next = this.calls?.tryTakeIf(this.#isNext);
     if (next === undefined) return;
@@ -206,14 +204,16 @@ export class CallQueue {
 
   readonly #onGrantInNextTurn = (): void => {
     this.#grantsNextTurn = false;
+    this.#budgetSpent = false;
     this.#grantWithinBudget();
   };
 
   /** Leaves the first call in the queue, in its order and cancellable, if the loop budget would not let it start. */
   #grantWithinBudget(): void {
     if (this.size > 0 && !this.#permits.isExhausted) {
-      if (this.#loopBudget.allows(this.#clock.now())) this.#grantNext();
-      else this.#grantInNextTurn();
+      this.#budgetSpent = !this.#loopBudget.allows(this.#clock.now());
+      if (this.#budgetSpent) this.#grantInNextTurn();
+      else this.#grantNext();
     }
     this.#onChange();
   }

@@ -256,7 +256,8 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
 
   #countRejection(ctx: CallContext): void {
     if (!this.#rejections.isObserved) this.#rejections.count++;
-    else this.#rejections.record(this.#admission.safeRejection(ctx) ?? this.#queue.forecast.fullRejection(ctx));
+    else
+      this.#rejections.record(this.#admission.safeRejection(ctx) ?? this.#queue.forecast.fullRejection(ctx));
   }
 
   /** Permits or places in the queue may have become free. */

@@ -11,46 +11,59 @@ import {
   checkPositive,
   type LoopBudget,
   loopBudgetOf,
+  optionNames,
 } from '@bp/core/kit';
 
-/** Which calls are held back when the event loop's budget for a turn is spent: those that waited, or all. */
+/** Which calls wait for the next turn of the event loop when the loop budget is spent: calls that were queued, or all calls. */
 export type LoopYielding = 'queued' | 'always';
 
 /** Options of `ConcurrencyLimiter`. */
 export interface ConcurrencyLimiterOptions {
-  /** Permits that may be out at once (>= 1). */
+  /** Permits that may be handed out at once (an integer >= 1). */
   readonly limit: number;
-  /** Calls that may wait for a permit (>= 0); at 0 they are rejected at once. Default: 0. */
+  /** Calls that may wait for a permit (an integer >= 0); with 0 they are rejected at once. Default: 0. */
   readonly maxQueue?: number | undefined;
   /**
-   * Milliseconds a call may wait (> 0). One that would have to wait longer is rejected when it arrives, one that does
-   * wait longer is shed. Default: as long as its deadline allows.
+   * Milliseconds that a call may wait (> 0). A call that would wait longer is rejected on arrival, unless the queue is empty; a call
+   * that does wait longer is shed. The timer does not keep the process alive. Default: no bound but the call's deadline.
    */
   readonly maxWaitMs?: number | undefined;
   /**
-   * Whether those who wait share the permits by `ctx.key`: a client that sends more than others then gets no more than its
-   * share while they wait, and makes room for them when the queue is full. Default: false, first come first served.
+   * Whether queued calls share the permits by `ctx.key`: a client that sends more calls than others gets no more than its share
+   * while others wait, and its calls are evicted first when the queue is full. Default: false, in order of arrival.
    */
   readonly fair?: boolean | undefined;
   /**
-   * What to do about calls that have waited too long: they are shed while the queue is overloaded. For callers that tell no
-   * deadline; where they do, the wait is estimated anyway. Default: they wait until it is their turn, or too late.
+   * Sheds calls that have waited too long while the queue is overloaded. For callers that set no deadline: with a deadline the
+   * wait is estimated on arrival. Default: no shedding.
    */
   readonly sojourn?: SojournOptions | undefined;
   /**
-   * `queued`: calls that waited start within the loop's budget a turn. `always`: so do those that could start at
-   * once, for work that computes rather than waits; they then wait in the queue. Default: `queued`.
+   * `queued`: queued calls start within the loop budget. `always`: so do calls that need not wait for a permit, for work that
+   * computes; while the budget is spent they wait in the queue. Default: `queued`.
    */
   readonly loopYielding?: LoopYielding | undefined;
-  /** How much of a turn of the event loop may go to starting calls. Default: 5 ms, shared by everything on the clock. */
+  /** The share of a turn of the event loop for starting calls. Default: 5 ms, shared by all primitives on the clock. */
   readonly loopBudget?: LoopBudget | undefined;
-  /** What it is called in rejections (1 to 100 characters). Default: `concurrency-limiter`. */
+  /** The name in rejections (1 to 100 characters). Default: `concurrency-limiter`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
 }
 
-/** The same as the code holds it: nothing is undefined but what nobody asked for. */
+const NAMES = optionNames<ConcurrencyLimiterOptions>({
+  limit: true,
+  maxQueue: true,
+  maxWaitMs: true,
+  fair: true,
+  sojourn: true,
+  loopYielding: true,
+  loopBudget: true,
+  name: true,
+  clock: true,
+});
+
+/** The options with their defaults. */
 export interface ResolvedConcurrencyLimiterOptions {
   readonly limit: number;
   readonly maxQueue: number;
@@ -65,7 +78,7 @@ export interface ResolvedConcurrencyLimiterOptions {
 
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveOptions(options: ConcurrencyLimiterOptions): ResolvedConcurrencyLimiterOptions {
-  checkOptions(options);
+  checkOptions(options, NAMES);
   const { maxWaitMs, loopBudget } = options;
   const clock = checkClock('clock', options.clock ?? systemClock);
   if (loopBudget !== undefined) checkFunction('loopBudget.allows', loopBudget?.allows);

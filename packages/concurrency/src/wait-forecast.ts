@@ -1,6 +1,6 @@
 import type { FairQueue, PriorityQueue } from '@bp/bounded-queue';
 import { type CallContext, RejectedError, type RejectionCode } from '@bp/core';
-import { rejectionAtEntry } from '@bp/core/kit';
+import { rejectionIfOver } from '@bp/core/kit';
 import type { CallStarter } from './call-starter.ts';
 import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import type { Permits } from './permits.ts';
@@ -39,7 +39,9 @@ export class WaitForecast {
 
   /** Why a call that cannot start may not wait either; undefined if it may. @param queued - calls that wait. */
   rejectionToWait(ctx: CallContext, queued: number): RejectedError | undefined {
-    return this.rejectionForTime(ctx, queued) ?? (this.#calls?.hasRoom(ctx) ? undefined : this.fullRejection(ctx));
+    return (
+      this.rejectionForTime(ctx, queued) ?? (this.#calls?.hasRoom(ctx) ? undefined : this.fullRejection(ctx))
+    );
   }
 
   /** The rejection of a call that would wait too long: for `maxWaitMs`, or to be done before its deadline. */
@@ -87,7 +89,7 @@ export class WaitForecast {
     if (code === 'SHED') return this.#rejection(code, this.waitMs(call.ctx));
     if (call.bounded === undefined || code === 'SHUTTING_DOWN') return rejection;
     // The context that ends after `maxWaitMs` has ended; the context of the caller may have ended first.
-    const own = rejectionAtEntry(call.ctx, clock, name);
+    const own = rejectionIfOver(call.ctx, clock, name);
     if (own !== undefined || code !== 'DEADLINE_EXCEEDED') return own ?? rejection;
     return this.#rejection('SHED', this.waitMs(call.ctx));
   }

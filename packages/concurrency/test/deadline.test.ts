@@ -19,7 +19,7 @@ describe('a call with a deadline', () => {
     const mixed = await setup(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 10 : 190)));
     for (const { limiter, work } of [same, mixed]) void limiter.execute(work(100));
     const checks = [same, mixed].map(({ clock, limiter }) =>
-      [240, 600].map((ms) => limiter.check({ deadline: clock.now() + ms })),
+      [240, 600].map((ms) => limiter.check({ deadline: clock.now() + ms }) === undefined),
     );
     expect(checks).toEqual([
       [true, true],
@@ -55,7 +55,7 @@ describe('a call with a deadline', () => {
     void limiter.acquire({ cost: 2 }).then((permit) => permit.release());
     const light = limiter.acquire();
     const vip = { priority: 1, deadline: clock.now() + 50 };
-    expect(limiter.check(vip)).toBe(false);
+    expect(limiter.check(vip)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     await expect(limiter.acquire(vip)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(limiter.stats().queued).toBe(2);
     held.release();
@@ -76,8 +76,8 @@ describe('a call with a deadline', () => {
     const held = await limiter.acquire();
     const heavy = limiter.acquire({ cost: 2 });
     const light = (ms: number) => ({ priority: 1, deadline: clock.now() + ms });
-    expect(limiter.check(light(250))).toBe(true);
-    expect(limiter.check(light(50)), 'less than a call takes').toBe(false);
+    expect(limiter.check(light(250))).toBeUndefined();
+    expect(limiter.check(light(50))?.code, 'less than a call takes').toBe('DEADLINE_EXCEEDED');
     held.release();
     (await heavy).release();
   });

@@ -55,8 +55,8 @@ describe('a limiter that shares', () => {
     for (let i = 0; i < 21; i++) send('many', { key: 'many' });
     expect(limiter.estimatedWaitMs({ key: 'many' })).toBe(21 * WORK_MS);
     expect(limiter.estimatedWaitMs({ key: 'one' })).toBe(2 * WORK_MS);
-    expect(limiter.check({ key: 'many', deadline: clock.now() + 100 })).toBe(false);
-    expect(limiter.check({ key: 'one', deadline: clock.now() + 100 })).toBe(true);
+    expect(limiter.check({ key: 'many', deadline: clock.now() + 100 })?.code).toBe('DEADLINE_EXCEEDED');
+    expect(limiter.check({ key: 'one', deadline: clock.now() + 100 })).toBeUndefined();
   });
 
   it('has whoever has most waiting make room, and tells when to return', async () => {

@@ -12,12 +12,17 @@ function setup(options: Partial<ConcurrencyLimiterOptions> = {}) {
 }
 
 describe('the estimated wait', () => {
-  it('is 0 while a call would start, and when nothing is known', () => {
-    const { limiter } = setup();
+  it('is 0 while a call would start, and undefined when nothing is known', async () => {
+    const { clock, limiter, run } = setup();
     expect(limiter.estimatedWaitMs()).toBe(0);
+    void run(1000);
+    expect(limiter.estimatedWaitMs(), 'the first call has just begun').toBeUndefined();
+    await clock.advance(1);
+    expect(limiter.estimatedWaitMs(), 'an age of 1 ms says nothing').toBeUndefined();
+    expect(limiter.retryAfterMs()).toBeUndefined();
+    await clock.advance(999);
     limiter.setLimit(0);
-    void limiter.acquire();
-    expect(limiter.estimatedWaitMs(), 'stopped').toBe(0);
+    expect(limiter.estimatedWaitMs(), 'paused').toBeUndefined();
   });
 
   it('is left out of a rejection where it cannot be known', async () => {
@@ -62,7 +67,7 @@ describe('the estimated wait', () => {
     await Promise.all(first);
     const second = burst();
     expect(limiter.stats().queued).toBeGreaterThan(30);
-    expect(limiter.estimatedWaitMs() / limiter.stats().queued).toBeCloseTo(2, 0);
+    expect((limiter.estimatedWaitMs() ?? 0) / limiter.stats().queued).toBeCloseTo(2, 0);
     for (let turn = 0; turn < 43; turn++) await clock.advance(0);
     await Promise.all(second);
   });
@@ -130,17 +135,29 @@ describe('the estimated wait', () => {
     await clock.advance(10);
   });
 
-  it('is not deceived by a lower limit or by permits long out', async () => {
+  it('counts the age of permits that are held for long only for calls that have to wait for them', async () => {
     const { clock, limiter, run } = setup({ limit: 3 });
     void run(10);
     await clock.advance(10);
-    const held = limiter.tryAcquire();
-    limiter.tryAcquire();
+    const held = [limiter.tryAcquire(), limiter.tryAcquire()];
     await clock.advance(60_000);
-    expect(limiter.estimatedWaitMs({ cost: 2 }), 'one permit is free').toBeCloseTo(10 / 3);
+    expect(limiter.estimatedWaitMs(), 'one permit is free').toBe(0);
+    expect(limiter.estimatedWaitMs({ cost: 2 }), 'it waits for one of them').toBe(60_000 / 3);
     limiter.setLimit(2);
-    expect(limiter.estimatedWaitMs()).toBe(5);
-    held?.release();
+    expect(limiter.estimatedWaitMs()).toBe(60_000 / 2);
+    for (const permit of held) permit?.release();
+    expect(limiter.estimatedWaitMs()).toBe(0);
+  });
+
+  it('takes no call for older than it is, though not every start is timed', async () => {
+    const { clock, limiter } = setup({ limit: 100 });
+    for (let i = 0; i < 50; i++) await limiter.execute(() => {});
+    await clock.advance(10_000);
+    void limiter.execute(() => {});
+    const permits = Array.from({ length: 50 }, () => limiter.tryAcquire());
+    limiter.setLimit(50);
+    expect(limiter.estimatedWaitMs()).toBeLessThan(1);
+    for (const permit of permits) permit?.release();
   });
 
   it('is not deceived by calls that all end together', async () => {
@@ -174,7 +191,7 @@ describe('the estimated wait', () => {
       started.push(clock.now());
       clock.jumpTo(clock.now() + 2);
     };
-    let estimated = 0;
+    let estimated: number | undefined;
     let from = 0;
     const tick = (): void => {
       if (limiter.stats().queued > 40) {
@@ -206,7 +223,7 @@ describe('the estimated wait', () => {
         void run(ms);
         await clock.advance(ms);
         for (const gap of gaps) {
-          const estimated = limiter.estimatedWaitMs();
+          const estimated = limiter.estimatedWaitMs() ?? Number.NaN;
           const from = clock.now();
           void limiter.execute(() => {
             const waited = clock.now() - from;

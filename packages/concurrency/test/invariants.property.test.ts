@@ -101,7 +101,7 @@ describe('a limiter under any interleaving', () => {
           await clock.advance(now.ms);
           check();
         }
-        const closed = limiter.close({ deadline: clock.now() + 10 });
+        const closed = limiter.close({ withinMs: 10 });
         await clock.advance(10);
         await closed;
         for (const call of calls) call.end?.(false);

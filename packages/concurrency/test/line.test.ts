@@ -107,7 +107,7 @@ describe('the line', () => {
     await limiter.acquire({ cost: 2 });
     const waiting = [{ cost: 3 }, { cost: 1 }, { cost: 1 }].map((ctx) => limiter.acquire(ctx));
     const settled = Promise.allSettled(waiting);
-    await limiter.close({ deadline: 0 });
+    await limiter.close({ withinMs: 0 });
     expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   });
 
@@ -123,7 +123,7 @@ describe('the line', () => {
   it('rejects a priority that is no number', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
     await expect(limiter.execute(() => 1, { priority: Number.NaN })).rejects.toThrow(RangeError);
-    expect(limiter.check({ priority: Number.NaN })).toBe(false);
+    expect(limiter.check({ priority: Number.NaN })).toBeDefined();
     expect(limiter.tryAcquire({ priority: Number.NaN })).toBeUndefined();
   });
 
@@ -233,16 +233,16 @@ describe('a line in which nobody has said anything of themselves', () => {
     await limiter.acquire();
     const { order, call } = callers(limiter);
     const calls = [call('a'), call('b'), call('c')];
-    expect([limiter.check(), limiter.check({ priority: 1 }), limiter.check({ priority: -1 })]).toEqual([
-      false,
-      true,
-      false,
+    expect([{}, { priority: 1 }, { priority: -1 }].map((ctx) => limiter.check(ctx)?.code)).toEqual([
+      'QUEUE_FULL',
+      undefined,
+      'QUEUE_FULL',
     ]);
     await call('d');
     calls.push(call('e', { priority: 1 }));
     const saturated: boolean[] = [];
     limiter.onSaturation((now) => saturated.push(now));
-    await limiter.close({ deadline: 0 });
+    await limiter.close({ withinMs: 0 });
     await Promise.all(calls);
     expect(order.sort()).toEqual([
       'a SHUTTING_DOWN',

@@ -88,7 +88,7 @@ describe('ready', () => {
 
   it('ends with its own time, with a cancellation, and with the limiter, and leaves nothing behind', async () => {
     const { limiter, told, wait, clock } = setup();
-    await limiter.acquire();
+    const held = await limiter.acquire();
     const controller = new AbortController();
     wait('a', { deadline: 10 });
     wait('b', { signal: controller.signal });
@@ -100,6 +100,7 @@ describe('ready', () => {
     wait('d');
     await clock.advance(0);
     expect(told).toEqual(['b CANCELLED', 'a DEADLINE_EXCEEDED', 'c SHUTTING_DOWN', 'd SHUTTING_DOWN']);
+    held.release();
     expect(clock.pendingTimers).toBe(0);
   });
 

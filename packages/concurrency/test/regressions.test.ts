@@ -83,7 +83,7 @@ describe('what other limiters got wrong', () => {
     const held = await limiter.acquire();
     const waiting = Array.from({ length: 5 }, () => limiter.acquire());
     const settled = Promise.allSettled(waiting);
-    await Promise.all([limiter.close({ deadline: 0 }), settled]);
+    await Promise.all([limiter.close({ withinMs: 0 }), settled]);
     expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
     held.release();
   });
@@ -132,7 +132,7 @@ describe('what other limiters got wrong', () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 1, clock });
     const held = await limiter.acquire();
-    const seen: number[] = [];
+    const seen: (number | undefined)[] = [];
     for (const ms of [100, 200, 400]) {
       await clock.advance(ms);
       seen.push(limiter.retryAfterMs());

@@ -1,7 +1,14 @@
-import type { ConcurrencyLimiter, Permit } from '@bp/concurrency';
-import { type CallContext, type Clock, isRejected, type RejectedError, type RejectionCode } from '@bp/core';
+import type { ConcurrencyLimiter } from '@bp/concurrency';
+import {
+  type CallContext,
+  type Clock,
+  isRejected,
+  type Permit,
+  type RejectedError,
+  type RejectionCode,
+} from '@bp/core';
 import { type LoopBudget, watchContext } from '@bp/core/kit';
-import type { Tally } from './tally.ts';
+import type { JobCounts } from './job-counts.ts';
 
 /** What a {@link Consumption} uses of its pool. */
 export interface Workers {
@@ -9,36 +16,39 @@ export interface Workers {
   readonly loopBudget: LoopBudget;
   readonly clock: Clock;
   readonly name: string;
-  readonly tally: Tally;
+  readonly counts: JobCounts;
 }
 
-/** Why a permit may be rejected although there was one a moment ago: somebody else was quicker. */
-const QUICKER: readonly RejectionCode[] = ['QUEUE_FULL', 'CONCURRENCY_LIMIT', 'SHED'];
+/** Rejections after which a consumption asks for a permit again: another caller took the place that was free. */
+const RETRIED: readonly RejectionCode[] = ['QUEUE_FULL', 'CONCURRENCY_LIMIT', 'SHED'];
 
-type Items<Item> = AsyncIterator<Item> | Iterator<Item>;
-
-/** Runs a job on every item of a source, which is asked for the next one only when a worker is free. */
-export class Consumption<Item, C extends CallContext> {
+/** Runs a job for every item of a source. It asks the source for the next item only when a worker is free. */
+export class Consumption<Item> {
   readonly #workers: Workers;
-  readonly #items: Items<Item>;
-  readonly #job: (item: Item, ctx: C) => unknown;
-  readonly #ctx: C;
+  readonly #items: AsyncIterator<Item> | Iterator<Item>;
+  readonly #job: (item: Item, ctx: CallContext) => unknown;
+  readonly #ctx: CallContext;
   #count = 0;
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
-  /** Ends the wait for the source, while there is one. */
+  /** Ends the wait for the next item, while there is one. */
   #interrupt: ((error: unknown) => void) | undefined;
   #onIdle: (() => void) | undefined;
   #abandon: ((rejection: RejectedError) => void) | undefined;
 
-  constructor(workers: Workers, items: Items<Item>, job: (item: Item, ctx: C) => unknown, ctx: C) {
+  constructor(
+    workers: Workers,
+    items: AsyncIterator<Item> | Iterator<Item>,
+    job: (item: Item, ctx: CallContext) => unknown,
+    ctx: CallContext,
+  ) {
     this.#workers = workers;
     this.#items = items;
     this.#job = job;
     this.#ctx = ctx;
   }
 
-  /** Resolves to the number of items when all are done; rejects with the first error, when the jobs that ran have ended. */
+  /** Resolves to the number of items when all are done. Rejects with the first error, when the running jobs have ended. */
   run(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#abandon = reject;
@@ -46,13 +56,13 @@ export class Consumption<Item, C extends CallContext> {
     });
   }
 
-  /** Asks for no more items, and fails with `error` when the jobs that run have ended. */
+  /** Asks for no more items, starts no more jobs, and fails with `error` when the running jobs have ended. */
   stop(error: unknown): void {
     this.#failure ??= { error };
     this.#interrupt?.(error);
   }
 
-  /** The same without waiting for the jobs that run. */
+  /** The same without waiting for the running jobs. */
   abandon(rejection: RejectedError): void {
     this.stop(rejection);
     this.#abandon?.(rejection);
@@ -78,16 +88,19 @@ export class Consumption<Item, C extends CallContext> {
     return this.#count;
   }
 
-  /** False when the source has ended, or nothing more is wanted of it. */
+  /** Starts the job of the next item. Returns false when the source has ended or the consumption has failed. */
   async #startNext(): Promise<boolean> {
     let permit = await this.#permit();
     let started = false;
     try {
       if (this.#failure !== undefined) return false;
       const pulled = this.#items.next();
-      const next = 'then' in pulled ? await this.#arrival(pulled, permit) : pulled;
+      const next = 'then' in pulled ? await this.#nextItem(pulled, permit) : pulled;
       if (next.done) return false;
       if (permit.released) permit = await this.#permit();
+      // Asking for the item may have taken a while, and so may its permit.
+      await this.#turnOfTheLoop();
+      if (this.#failure !== undefined) return false;
       void this.#work(next.value, permit);
       started = true;
       return true;
@@ -96,32 +109,39 @@ export class Consumption<Item, C extends CallContext> {
     }
   }
 
-  /** A permit as soon as there is one, however full the pool is meanwhile, and on the loop's budget. */
+  /** Takes a permit as soon as one is free, however full the pool is meanwhile. */
   async #permit(): Promise<Permit> {
-    const { limiter, loopBudget } = this.#workers;
+    const { limiter } = this.#workers;
     for (;;) {
-      if (!loopBudget.allows(loopBudget.look())) {
-        await new Promise<void>((resolve) => loopBudget.whenNextTurn(resolve));
-      }
+      await this.#turnOfTheLoop();
       await limiter.ready(this.#ctx);
       try {
         return await limiter.acquire(this.#ctx);
       } catch (error) {
-        if (!QUICKER.some((code) => isRejected(error, code))) throw error;
+        const isFinal = isRejected(error) && error.retryAfterMs === Number.POSITIVE_INFINITY;
+        if (isFinal || !RETRIED.some((code) => isRejected(error, code))) throw error;
       }
     }
   }
 
-  /** The next item. A worker is not kept waiting for it: if it is not there by the next turn, the permit goes back. */
-  #arrival(pulled: PromiseLike<IteratorResult<Item>>, permit: Permit): Promise<IteratorResult<Item>> {
+  /** Waits while the loop budget of the present turn is spent. */
+  async #turnOfTheLoop(): Promise<void> {
+    const { loopBudget, clock } = this.#workers;
+    while (!loopBudget.allows(clock.now())) {
+      await new Promise<void>((resolve) => loopBudget.whenNextTurn(resolve));
+    }
+  }
+
+  /** Waits for the next item. The permit is released if the item is not there by the next turn: no worker waits for a source. */
+  #nextItem(pulled: PromiseLike<IteratorResult<Item>>, permit: Permit): Promise<IteratorResult<Item>> {
     return new Promise<IteratorResult<Item>>((resolve, reject) => {
-      let arrived = false;
+      let isThere = false;
       this.#interrupt = reject;
       this.#workers.clock.nextTurn(() => {
-        if (!arrived) permit.release();
+        if (!isThere) permit.release();
       });
       const settle = (): void => {
-        arrived = true;
+        isThere = true;
         this.#interrupt = undefined;
       };
       pulled.then(
@@ -138,15 +158,15 @@ export class Consumption<Item, C extends CallContext> {
   }
 
   async #work(item: Item, permit: Permit): Promise<void> {
-    const { tally } = this.#workers;
+    const { counts } = this.#workers;
     this.#count++;
     this.#running++;
-    tally.started++;
+    counts.admitted++;
     try {
       await this.#job(item, this.#ctx);
-      tally.completed++;
+      counts.completed++;
     } catch (error) {
-      tally.failed++;
+      counts.failed++;
       this.stop(error);
     } finally {
       permit.release();
@@ -154,9 +174,9 @@ export class Consumption<Item, C extends CallContext> {
     }
   }
 
-  /** Lets the source clean up. Its own failure to do so is not what the consumption failed of. */
+  /** Lets the source clean up. Its failure to do so is ignored: the consumption has failed before. */
   async #closeSource(): Promise<void> {
-    // Asked for an item, a source may answer nothing else until that has come.
+    // A source that was asked for an item may answer nothing else until that item has come.
     const busy = this.#interrupt !== undefined;
     const closed = (async () => await this.#items.return?.())().catch(() => undefined);
     if (!busy) await closed;

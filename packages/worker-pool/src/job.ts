@@ -1,20 +1,37 @@
-import type { Permit } from '@bp/concurrency';
-import type { CallContext } from '@bp/core';
-import type { Tally } from './tally.ts';
-import type { Unfinished } from './unfinished.ts';
+import type { CallContext, Permit } from '@bp/core';
+import type { JobCounts } from './job-counts.ts';
 
-/** A job whose promise was given out, and its neighbours in the list of those that have not ended. */
-export class Job<T> {
+/** The list of unfinished jobs, as a job sees it. */
+interface Unfinished {
+  add(job: Job): void;
+  remove(job: Job): void;
+}
+
+/** A job whose promise was given out, with its neighbours in the list of unfinished jobs. */
+export interface Job {
+  previous: Job | undefined;
+  next: Job | undefined;
+  /** Rejects the promise of the job; a no-op if it has settled. */
+  fail(reason: unknown): void;
+}
+
+/** A job with a result of type `T`. */
+export class PendingJob<T> implements Job {
   readonly ctx: CallContext;
-  readonly #work: (ctx: never) => T | PromiseLike<T>;
+  readonly #work: (ctx: CallContext) => T | PromiseLike<T>;
   readonly #resolve: (result: T) => void;
   readonly #reject: (error: unknown) => void;
   readonly #unfinished: Unfinished;
-  previous: Job<unknown> | undefined;
-  next: Job<unknown> | undefined;
+  previous: Job | undefined;
+  next: Job | undefined;
+  /** Whether its work has begun: an error is not a rejection by the pool any more. */
+  begun = false;
+  /** Whether it got its worker only after the pool had given up on it. */
+  wasAbandoned = false;
+  #failedFor: unknown;
 
   constructor(
-    work: (ctx: never) => T | PromiseLike<T>,
+    work: (ctx: CallContext) => T | PromiseLike<T>,
     ctx: CallContext,
     resolve: (result: T) => void,
     reject: (error: unknown) => void,
@@ -27,35 +44,49 @@ export class Job<T> {
     this.#unfinished = unfinished;
     this.previous = undefined;
     this.next = undefined;
-    unfinished.add(this as Job<unknown>);
+    unfinished.add(this);
   }
 
-  /** Runs it under `permit`, which goes back when it has ended, before its caller hears of that. */
-  run(permit: Permit, tally: Tally): void {
-    tally.started++;
+  /** Begins the work. Throws the rejection if the pool has given up on the job. */
+  begin(counts: JobCounts): T | PromiseLike<T> {
+    if (this.#failedFor !== undefined) {
+      this.wasAbandoned = true;
+      throw this.#failedFor;
+    }
+    this.begun = true;
+    counts.admitted++;
+    return this.#work(this.ctx);
+  }
+
+  /** Runs the work under `permit`, which is released before the promise of the job settles. */
+  run(permit: Permit, counts: JobCounts): void {
     const failed = (error: unknown): void => {
-      tally.failed++;
+      counts.failed++;
       permit.release();
       this.fail(error);
     };
     let result: T | PromiseLike<T>;
     try {
-      result = this.#work(this.ctx);
+      result = this.begin(counts);
     } catch (error) {
       failed(error);
       return;
     }
-    (Promise.resolve(result) as Promise<T>).then((value) => {
-      tally.completed++;
+    Promise.resolve(result).then((value) => {
+      counts.completed++;
       permit.release();
-      this.#unfinished.remove(this as Job<unknown>);
-      this.#resolve(value);
+      this.succeed(value);
     }, failed);
   }
 
-  /** Tells its caller why there will be no result. */
+  succeed(value: T): void {
+    this.#unfinished.remove(this);
+    this.#resolve(value);
+  }
+
   fail(reason: unknown): void {
-    this.#unfinished.remove(this as Job<unknown>);
+    this.#failedFor = reason;
+    this.#unfinished.remove(this);
     this.#reject(reason);
   }
 }

@@ -66,7 +66,7 @@ describe('consume', () => {
     await clock.advance(40);
     await expect(consumed).resolves.toBe(7);
     expect(done).toBe(7);
-    expect(pool.stats()).toMatchObject({ running: 0, started: 7, completed: 7, failed: 0 });
+    expect(pool.stats()).toMatchObject({ active: 0, admitted: 7, completed: 7, failed: 0 });
   });
 
   it('waits for the last job after the source has ended', async () => {
@@ -106,7 +106,7 @@ describe('consume', () => {
     const seen: number[] = [];
     watch(pool.consume(source, (item) => void seen.push(item)));
     await clock.advance(0);
-    expect([source.asked, pool.stats().running]).toEqual([1, 0]);
+    expect([source.asked, pool.stats().active]).toEqual([1, 0]);
     await expect(pool.submit(() => 'others run meanwhile')).resolves.toBe('others run meanwhile');
     await pool.drain();
     source.give(7);
@@ -161,7 +161,7 @@ describe('consume', () => {
     expect(outcome.value).toBe('pending');
     await clock.advance(60);
     expect([outcome.value, closed, done]).toEqual(['own', true, 1]);
-    expect(pool.stats()).toMatchObject({ running: 0, completed: 1, failed: 1 });
+    expect(pool.stats()).toMatchObject({ active: 0, completed: 1, failed: 1 });
   });
 
   it('fails with the first of several errors', async () => {
@@ -228,7 +228,7 @@ describe('consume', () => {
       throw new Error('of the job');
     };
     await expect(pool.consume(stubborn, failing)).rejects.toThrow('of the job');
-    expect(pool.stats()).toMatchObject({ running: 0, started: 2 });
+    expect(pool.stats()).toMatchObject({ active: 0, admitted: 2 });
   });
 
   it('waits, rather than fail, while other jobs fill the pool', async () => {
@@ -304,11 +304,11 @@ describe('consume', () => {
     watch(pool.consume(numbers(), () => sleep(1000)));
     await clock.advance(0);
     const { signal } = pool;
-    void pool.close({ deadline: 50 });
+    void pool.close({ withinMs: 50 });
     await clock.advance(60);
-    expect([outcome.value, signal.aborted, pool.stats().running]).toEqual(['SHUTTING_DOWN', true, 1]);
+    expect([outcome.value, signal.aborted, pool.stats().active]).toEqual(['SHUTTING_DOWN', true, 1]);
     await clock.advance(1000);
-    expect(pool.stats()).toMatchObject({ running: 0, completed: 1 });
+    expect(pool.stats()).toMatchObject({ active: 0, completed: 1 });
   });
 
   it('keeps the async context of its caller', async () => {

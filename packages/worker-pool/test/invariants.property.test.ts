@@ -83,9 +83,9 @@ class Scene {
   }
 
   check(): void {
-    const { running, queued, started, completed, failed } = this.pool.stats();
-    expect(running, `at ${this.clock.now()}`).toBe(this.running);
-    expect(started - completed - failed).toBe(this.running);
+    const { active, queued, admitted, completed, failed } = this.pool.stats();
+    expect(active, `at ${this.clock.now()}`).toBe(this.running);
+    expect(admitted - completed - failed).toBe(this.running);
     expect(queued).toBeLessThanOrEqual(MAX_QUEUE);
   }
 
@@ -128,7 +128,7 @@ describe('a pool under any interleaving', () => {
           scene.check();
         }
 
-        const closed = pool.close(graceMs === null ? {} : { deadline: clock.now() + graceMs });
+        const closed = pool.close({ withinMs: graceMs ?? undefined });
         await clock.advance(graceMs ?? 1000);
         await closed;
         await clock.advance(0);
@@ -141,7 +141,7 @@ describe('a pool under any interleaving', () => {
           if (began === 0) expect(['done', 'own']).not.toContain(settled[0]);
         }
         scene.check();
-        expect(pool.stats()).toMatchObject({ running: 0, queued: 0 });
+        expect(pool.stats()).toMatchObject({ active: 0, queued: 0 });
         expect(clock.pendingTimers).toBe(0);
       }),
       { numRuns: 300 },

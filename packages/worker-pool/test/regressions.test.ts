@@ -13,7 +13,7 @@ describe('what other pools got wrong', () => {
     const results = Array.from({ length: 50 }, () => pool.submit(never, { signal }).catch(() => 'rejected'));
     const rejected = await Promise.all(results.slice(3));
     expect(rejected).toEqual(Array.from({ length: 47 }, () => 'rejected'));
-    expect(pool.stats()).toMatchObject({ running: 1, queued: 2, rejected: 47 });
+    expect(pool.stats()).toMatchObject({ active: 1, queued: 2, rejected: 47 });
   });
 
   it('piscina: a rejected job never runs', async () => {
@@ -49,7 +49,7 @@ describe('what other pools got wrong', () => {
   it('fastq: closing settles every promise it gave out', async () => {
     const pool = new WorkerPool({ workers: 1, maxQueue: 5 });
     const settled = Promise.allSettled(Array.from({ length: 6 }, () => pool.submit(never)));
-    await pool.close({ deadline: 0 });
+    await pool.close({ withinMs: 0 });
     expect((await settled).map(({ status }) => status)).toEqual(Array.from({ length: 6 }, () => 'rejected'));
   });
 
@@ -96,7 +96,7 @@ describe('what other pools got wrong', () => {
     });
     controller.abort();
     await clock.advance(99);
-    expect([started, pool.stats().running]).toEqual([false, 1]);
+    expect([started, pool.stats().active]).toEqual([false, 1]);
     await clock.advance(1);
     await Promise.all([first, second]);
     expect(started).toBe(true);

@@ -39,9 +39,9 @@ describe('WorkerPool', () => {
     ]);
     expect(pool.stats()).toMatchObject({
       workers: 2,
-      running: 0,
+      active: 0,
       queued: 0,
-      started: 3,
+      admitted: 3,
       completed: 3,
       serviceMs: 10,
     });
@@ -64,15 +64,15 @@ describe('WorkerPool', () => {
     void submit('first', 100);
     await clock.advance(100);
     for (let i = 0; i < 8; i++) void submit(`job-${i}`, 100);
-    expect(pool.stats()).toMatchObject({ running: 2, queued: 6, maxQueue: 6 });
+    expect(pool.stats()).toMatchObject({ active: 2, queued: 6, maxQueue: 6 });
     expect(pool.estimatedWaitMs()).toBe(350);
     await expect(pool.submit(() => {})).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: 350 });
-    expect(pool.check()).toBe(false);
-    expect(pool.check({ priority: 1 }), 'would evict').toBe(true);
+    expect(pool.check()).toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: 350 });
+    expect(pool.check({ priority: 1 }), 'would evict').toBeUndefined();
     expect(pool.trySubmit(() => {})).toBeUndefined();
     expect(pool.stats().rejected).toBe(2);
     await clock.advance(400);
-    expect(pool.check()).toBe(true);
+    expect(pool.check()).toBeUndefined();
     await expect(pool.trySubmit(() => 'room again')).resolves.toBe('room again');
   });
 
@@ -101,7 +101,7 @@ describe('WorkerPool', () => {
     };
     await expect(pool.submit(throwing)).rejects.toBe(failure);
     await expect(pool.submit(() => Promise.reject(failure))).rejects.toBe(failure);
-    expect(pool.stats()).toMatchObject({ running: 0, failed: 2, completed: 1 });
+    expect(pool.stats()).toMatchObject({ active: 0, failed: 2, completed: 1 });
   });
 
   it('starts nothing before start(), nor after stop(), and loses nothing meanwhile', async () => {
@@ -170,7 +170,7 @@ describe('WorkerPool', () => {
     expect(pool.stats().rejected, 'while it waited').toBe(2);
     await expect(pool.submit(() => {}, { cost: 2 })).rejects.toThrow(RangeError);
     await clock.advance(20);
-    expect(pool.stats()).toMatchObject({ started: 2, completed: 2, failed: 0, rejected: 2 });
+    expect(pool.stats()).toMatchObject({ admitted: 2, completed: 2, failed: 0, rejected: 2 });
   });
 
   it('starts no job that was cancelled after it was handed a worker, and gives that to the next', async () => {
@@ -189,14 +189,14 @@ describe('WorkerPool', () => {
     await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' });
     await expect(next).resolves.toBe('next');
     expect(ran).toBe(false);
-    expect(pool.stats()).toMatchObject({ running: 0, started: 1, completed: 1, failed: 0, rejected: 1 });
+    expect(pool.stats()).toMatchObject({ active: 0, admitted: 1, completed: 1, failed: 0, rejected: 1 });
   });
 
   it('has its worker back when the caller hears of the end, whether the job waited, threw or neither', async () => {
     const { pool } = setup({ workers: 1 });
     const failure = new Error('own');
     const running: number[] = [];
-    const note = (): void => void running.push(pool.stats().running);
+    const note = (): void => void running.push(pool.stats().active);
     const started = pool.submit(async () => 1).then(note);
     await started;
     const throwing = pool
@@ -237,7 +237,7 @@ describe('WorkerPool', () => {
   it('has aborted its signal also for who asks only after it gave up', async () => {
     const { clock, pool, submit } = setup();
     void submit('runs', 1000);
-    await Promise.all([pool.close({ deadline: 10 }), clock.advance(10)]);
+    await Promise.all([pool.close({ withinMs: 10 }), clock.advance(10)]);
     expect(pool.signal.aborted).toBe(true);
     expect(pool.signal.reason).toMatchObject({ code: 'SHUTTING_DOWN' });
     await clock.advance(1000);
@@ -263,15 +263,15 @@ describe('WorkerPool', () => {
     void submit('runs', 100);
     void submit('waits', 10);
     const { signal } = pool;
-    const closed = pool.close({ deadline: 50 });
+    const closed = pool.close({ withinMs: 50 });
     await clock.advance(50);
     await closed;
     await clock.advance(0);
     expect(log).toEqual(['runs starts at 0', 'waits SHUTTING_DOWN', 'runs SHUTTING_DOWN']);
     expect(signal.aborted).toBe(true);
-    expect(pool.stats().running).toBe(1);
+    expect(pool.stats().active).toBe(1);
     await clock.advance(50);
-    expect(pool.stats()).toMatchObject({ running: 0, completed: 1 });
+    expect(pool.stats()).toMatchObject({ active: 0, completed: 1 });
     await pool[Symbol.asyncDispose]();
     expect(clock.pendingTimers).toBe(0);
   });

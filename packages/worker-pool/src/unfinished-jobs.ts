@@ -1,18 +1,18 @@
 import type { RejectedError } from '@bp/core';
 import type { Job } from './job.ts';
 
-/** All jobs whose promises were given out and have not ended. A linked list: nothing is cheaper to enter and to leave. */
-export class Unfinished {
-  #first: Job<unknown> | undefined;
+/** The jobs whose promises have not settled: a doubly linked list, so that entering and leaving cost O(1) and no allocation. */
+export class UnfinishedJobs {
+  #first: Job | undefined;
 
-  add(job: Job<unknown>): void {
+  add(job: Job): void {
     job.next = this.#first;
     if (this.#first !== undefined) this.#first.previous = job;
     this.#first = job;
   }
 
-  /** Does nothing for one that was removed before. */
-  remove(job: Job<unknown>): void {
+  /** Removes a job; a no-op if it was removed before. */
+  remove(job: Job): void {
     if (job.previous !== undefined) job.previous.next = job.next;
     else if (this.#first === job) this.#first = job.next;
     if (job.next !== undefined) job.next.previous = job.previous;
@@ -20,7 +20,7 @@ export class Unfinished {
     job.next = undefined;
   }
 
-  /** Rejects them all, each with a rejection of its own. */
+  /** Rejects all of them, each with a rejection of its own. */
   rejectAll(rejection: () => RejectedError): void {
     for (let job = this.#first; job !== undefined; job = this.#first) job.fail(rejection());
   }
