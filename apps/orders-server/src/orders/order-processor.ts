@@ -67,25 +67,24 @@ export class OrderProcessor {
   /** Returns the rejection that a new order would get now; undefined if there is a place for it. */
   check(): RejectedError | undefined {
     if (this.#closing) return new RejectedError('SHUTTING_DOWN', 'orders');
-    if (this.#pool.check()) return undefined;
-    return new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: this.retryAfterMs() });
+    return this.#pool.check() && new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: this.retryAfterMs() });
   }
 
   /** Milliseconds until the backlog is served and the gateway may be called. */
   retryAfterMs(): number {
-    return Math.max(this.#pool.retryAfterMs(), this.#payments.retryAfterMs());
+    return Math.max(this.#pool.retryAfterMs() ?? 0, this.#payments.retryAfterMs());
   }
 
   /** Returns a snapshot of the queue. */
   stats(): QueueStats {
-    const { running, queued, maxQueue } = this.#pool.stats();
-    return { running, queued, capacity: maxQueue };
+    const { active, queued, maxQueue } = this.#pool.stats();
+    return { running: active, queued, capacity: maxQueue };
   }
 
   /** Accepts no more orders and finishes the accepted ones within the time given; the rest stays unfinished in the store. */
   async close({ withinMs }: DrainOptions = {}): Promise<void> {
     this.#closing = true;
-    await this.#pool.close(withinMs === undefined ? {} : { deadline: this.#clock.now() + withinMs });
+    await this.#pool.close({ withinMs });
     // Cancelled orders have yet to be recorded in the store.
     await this.#pool.drain();
   }

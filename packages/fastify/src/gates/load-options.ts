@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { CallContext } from '@bp/core';
+import type { CallContext, RejectedError } from '@bp/core';
 import {
   checkBetween,
   checkBoolean,
@@ -15,12 +15,12 @@ import type { LoopTime } from '../loop-monitor.ts';
  * object that knows how long its line is.
  */
 export interface LoadSource {
-  /** Milliseconds that a call made now would wait; 0 if it would not. */
-  estimatedWaitMs(ctx?: CallContext): number;
+  /** Milliseconds that a call made now would wait: 0 if it would not, undefined if unknown. */
+  estimatedWaitMs(ctx?: CallContext): number | undefined;
   /** Milliseconds after which a call rejected now does best to come back. Default: until the wait is short enough. */
   retryAfterMs?(ctx?: CallContext): number | undefined;
-  /** Whether a call made now would find room at all. Default: it always would. */
-  check?(ctx?: CallContext): boolean;
+  /** The rejection of a call made now, or false; undefined or true if it would find room. Default: it always would. */
+  check?(ctx?: CallContext): RejectedError | boolean | undefined;
 }
 
 /** How the event loop is watched. */

@@ -65,7 +65,7 @@ export class LoadGate {
   waitMs(route: ResolvedRouteLoadOptions, { priority, key }: Asker = {}): number {
     this.#ask(priority, undefined, key);
     let longest = this.#paces(route) ? this.#turns.estimatedWaitMs() : 0;
-    for (const source of route.sources) longest = Math.max(longest, source.estimatedWaitMs(this.#question));
+    for (const source of route.sources) longest = Math.max(longest, source.estimatedWaitMs(this.#question) ?? 0);
     return longest;
   }
 
@@ -154,8 +154,8 @@ function rejectionBySource(
   question: Question,
 ): number | undefined {
   // What is more important overtakes it as it waits, so its line moves only as fast as the rest is served (Cobham, 1954).
-  const waitMs = source.estimatedWaitMs(question) / Math.max(LEAST_SHARE, share);
-  const hasRoom = source.check === undefined || source.check(question);
+  const waitMs = (source.estimatedWaitMs(question) ?? 0) / Math.max(LEAST_SHARE, share);
+  const hasRoom = [undefined, true].includes(source.check?.(question) as boolean | undefined);
   if (hasRoom && waitMs < allowedMs) return undefined;
   return source.retryAfterMs?.(question) ?? Math.max(0, waitMs - allowedMs);
 }
