@@ -4,25 +4,25 @@ export interface Timer {
   cancel(): void;
 }
 
-/** What a timer may be told when it is set. */
+/** Options of `setTimer`. */
 export interface TimerOptions {
   /** Whether a pending timer keeps the process alive. Default: true. */
   readonly keepAlive?: boolean;
 }
 
 /**
- * The only source of time in every primitive. Its origin is arbitrary; only differences mean anything,
- * so changes of the wall clock never reach a decision.
+ * The only source of time in every primitive. Its origin is arbitrary and only differences mean anything, so changes of the
+ * wall clock affect no decision.
  */
 export interface Clock {
-  /** Monotonic milliseconds, with fractions. */
+  /** Returns monotonic milliseconds, with fractions. */
   now(): number;
   /**
    * Calls `callback` once, not before `delayMs` milliseconds have passed. Any delay is honoured, also above
    * the 2^31 - 1 ms at which the platform's own timers overflow; a delay of 0 or less fires as soon as possible.
    */
   setTimer(callback: () => void, delayMs: number, options?: TimerOptions): Timer;
-  /** Calls `callback` once in the next turn of the event loop, after the I/O that is ready now has been seen. */
+  /** Calls `callback` once in the next turn of the event loop, after the I/O that is ready now. Keeps the process alive. */
   nextTurn(callback: () => void): void;
 }
 
@@ -60,7 +60,7 @@ class PlatformTimer implements Timer {
     if (!this.#keepAlive) (this.#handle as { unref?: () => void }).unref?.();
   }
 
-  // Platform timers round, so they can fire a fraction of a millisecond early, and long ones come in slices.
+  // Platform timers round, so they can fire a fraction of a millisecond early. Long delays are split.
   readonly #fire = (): void => {
     const leftMs = this.#due - this.#platform.now();
     if (leftMs > 0) this.#arm(leftMs);
@@ -68,7 +68,7 @@ class PlatformTimer implements Timer {
   };
 }
 
-/** `setImmediate` where there is one; elsewhere a message, which unlike a timer of 0 ms is not slowed down. */
+/** Returns `setImmediate` where it exists; elsewhere a function that posts a message, which unlike a timer of 0 ms is not slowed down. */
 function platformTurn(): (callback: () => void) => void {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
   if (setImmediate !== undefined) return (callback) => setImmediate(callback);
@@ -90,9 +90,8 @@ function messageTurn(): (callback: () => void) => void {
 }
 
 /**
- * A clock over the platform's `performance.now`, `setTimeout` and `setImmediate` as they are now: fake timers that are
- * installed later do not reach it, and it keeps running after they are removed. To let fake timers drive a primitive, install
- * them first and give it a clock made then.
+ * Makes a clock over the platform's `performance.now`, `setTimeout` and `setImmediate` as they are now. Fake timers that are
+ * installed later do not affect it. To let fake timers drive a primitive, install them first, then make a clock for it.
  */
 export function createSystemClock(): Clock {
   const { performance, setTimeout, clearTimeout } = globalThis;
@@ -111,5 +110,5 @@ export function createSystemClock(): Clock {
   };
 }
 
-/** The platform's monotonic clock, made when this module is loaded. The default of every primitive. */
+/** The platform's monotonic clock, made when this module is loaded: fake timers do not affect it. The default of every primitive. */
 export const systemClock: Clock = /* @__PURE__ */ createSystemClock();

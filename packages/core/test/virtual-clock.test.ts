@@ -112,6 +112,62 @@ describe('VirtualClock', () => {
     expect(clock.now()).toBe(20);
   });
 
+  it.each([Number.NaN, -1, 0, -0, Number.NEGATIVE_INFINITY])(
+    'runs a timer of %d ms now, before later ones',
+    (delayMs) => {
+      const clock = new VirtualClock(100);
+      const fired: string[] = [];
+      clock.setTimer(() => fired.push('later'), 1);
+      clock.setTimer(() => fired.push('now'), delayMs);
+      clock.advanceSync(0);
+      expect(fired).toEqual(['now']);
+      clock.advanceSync(1);
+      expect(fired).toEqual(['now', 'later']);
+    },
+  );
+
+  it('moves time with every positive delay, however small beside the time that has passed', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: -1e15, max: 1e15, noNaN: true }),
+        fc.double({ min: Number.MIN_VALUE, max: 1e-3, noNaN: true }),
+        (start, delayMs) => {
+          const clock = new VirtualClock(start);
+          const fired: number[] = [];
+          clock.setTimer(() => fired.push(clock.now()), delayMs);
+          clock.advanceSync(10);
+          expect(fired).toHaveLength(1);
+          expect(fired[0]).toBeGreaterThan(start);
+          expect(fired[0]).toBeLessThanOrEqual(start + 1);
+        },
+      ),
+    );
+  });
+
+  it('ends a loop of timers that wait for less than the time can express', () => {
+    const clock = new VirtualClock(1e12);
+    const due = 1e12 + 0.001;
+    let rounds = 0;
+    const again = (): void => {
+      if (clock.now() < due && ++rounds < 1000) clock.setTimer(again, 1e-9);
+    };
+    again();
+    clock.advanceSync(1);
+    expect(rounds).toBeLessThan(1000);
+  });
+
+  it('holds 100 000 timers, half of which are cancelled', () => {
+    const clock = new VirtualClock();
+    let fired = 0;
+    const timers = Array.from({ length: 100_000 }, (_, i) =>
+      clock.setTimer(() => fired++, ((i * 7919) % 100_003) + 1),
+    );
+    for (let i = 0; i < timers.length; i += 2) timers[i]?.cancel();
+    clock.advanceSync(100_003);
+    expect(fired).toBe(50_000);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it.each([-1, Number.NaN, Number.POSITIVE_INFINITY])('does not advance by %d ms', async (ms) => {
     const clock = new VirtualClock();
     expect(() => clock.advanceSync(ms)).toThrow(RangeError);

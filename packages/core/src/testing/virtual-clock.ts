@@ -11,16 +11,21 @@ class Pending extends HeapNode {
   }
 }
 
+/** Returns the time `ms` after `now`. A positive delay always moves it, also one that is lost in the rounding of `now + ms`. */
+function timeAfter(now: number, ms: number): number {
+  return ms > 0 ? Math.max(now + ms, now + Math.abs(now) * Number.EPSILON) : now;
+}
+
 /**
- * A clock that stands still until it is told to move, for tests and simulations. Timers run in the order they are
- * due, those due at the same time in the order they were set.
+ * A clock for tests and simulations, whose time moves only when it is advanced. Timers run in the order they are due, those
+ * that are due at the same time in the order they were set. Setting and cancelling a timer costs O(log n).
  */
 export class VirtualClock implements Clock {
   #now: number;
   readonly #pending = new Heap<Pending>();
   #turns: (() => void)[] = [];
 
-  /** @param startMs - what `now()` says first. Default: 0. */
+  /** @param startMs - the first time that `now()` returns. Default: 0. */
   constructor(startMs = 0) {
     this.#now = startMs;
   }
@@ -30,28 +35,24 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(callback: () => void, delayMs: number): Timer {
-    const timer = new Pending(this.#now + Math.max(0, delayMs), callback);
+    const timer = new Pending(timeAfter(this.#now, delayMs), callback);
     this.#pending.add(timer);
-    return {
-      cancel: () => {
-        if (timer.index !== -1) this.#pending.remove(timer);
-      },
-    };
+    return { cancel: () => this.#pending.remove(timer) };
   }
 
-  /** A turn of the loop passes whenever time is advanced, by 0 ms too, and after each timer. */
+  /** A turn of the event loop passes whenever time is advanced, by 0 ms too, and after each timer. */
   nextTurn(callback: () => void): void {
     this.#turns.push(callback);
   }
 
-  /** How many timers are set and have not fired: 0 when nothing was left behind. */
+  /** How many timers are set and have not fired; 0 if the code under test left none behind. */
   get pendingTimers(): number {
     return this.#pending.size;
   }
 
   /**
-   * Moves time forward by `ms` (>= 0), running each timer at its own time and letting promises settle before,
-   * between and after. @throws RangeError if `ms` is negative or not finite.
+   * Moves time forward by `ms` (>= 0). Runs each timer at its own time, and lets promises settle before, between and after.
+   * @throws RangeError if `ms` is negative or not finite.
    */
   async advance(ms: number): Promise<void> {
     const end = this.#endAfter(ms);
@@ -63,7 +64,7 @@ export class VirtualClock implements Clock {
     this.#now = Math.max(this.#now, end);
   }
 
-  /** The same without letting promises settle: for code that has none, and for long property tests. */
+  /** Does the same without letting promises settle: for code without promises, and for long property tests. */
   advanceSync(ms: number): void {
     const end = this.#endAfter(ms);
     this.#runTurns();
@@ -74,7 +75,7 @@ export class VirtualClock implements Clock {
     this.#now = Math.max(this.#now, end);
   }
 
-  /** Sets the time without running anything, backwards too: what a broken clock would do. */
+  /** Sets the time without running timers, backwards too, as a blocked event loop or a broken clock would. */
   jumpTo(ms: number): void {
     this.#now = ms;
   }
@@ -91,7 +92,7 @@ export class VirtualClock implements Clock {
     return first !== undefined && first.rank <= end ? first : undefined;
   }
 
-  /** Promises settle and turns pass until neither leads to the other any more. */
+  /** Lets promises settle and turns pass until neither leads to the other any more. */
   async #turn(): Promise<void> {
     await settle();
     while (this.#turns.length > 0) {
@@ -113,9 +114,10 @@ export class VirtualClock implements Clock {
   }
 }
 
+// Taken at import, before a test can replace it.
 const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
 
-/** Lets every promise that can settle without time passing do so. */
+/** Waits until every promise has settled that can settle without time passing. Fake timers do not affect it. */
 export function settle(): Promise<void> {
   // A macrotask runs only when the microtask queue is empty.
   return new Promise((resolve) => {
