@@ -1,27 +1,40 @@
 import { type Clock, systemClock } from '@bp/core';
-import { checkClock, checkName, checkNonNegative, checkOptions, checkPositive } from '@bp/core/kit';
+import {
+  checkBetween,
+  checkClock,
+  checkDeadline,
+  checkName,
+  checkOptions,
+  checkPositive,
+  checkSignal,
+  MAX_DEADLINE_MS,
+  optionNames,
+} from '@bp/core/kit';
 
 /** Options of `RequestContext`. */
 export interface RequestContextOptions {
-  /** Milliseconds from now until the answer is worthless (>= 0, any size). Default: no deadline. */
+  /** Milliseconds from now until the result is worthless (0 to ten years). Default: no deadline. */
   readonly timeoutMs?: number | undefined;
-  /** The same as an absolute time on the clock; `Infinity` is none. With both, the earlier one holds. */
+  /**
+   * The same as an absolute time of the clock, at most ten years ahead; `Infinity` means none. The earlier of both counts.
+   * Default: no deadline.
+   */
   readonly deadline?: number | undefined;
-  /** Cancels the context when it is aborted. It may outlive the context by far: nothing is left on it. */
+  /** Cancels the context when it is aborted. It may live longer than the context, which leaves nothing on it. */
   readonly signal?: AbortSignal | undefined;
   /** Higher is more important (finite). Default: 0. */
   readonly priority?: number | undefined;
-  /** What the call costs a limiter (> 0). Default: 1. */
+  /** Permits, tokens or weight of the call (> 0). Default: 1. */
   readonly cost?: number | undefined;
-  /** Who asks; a fair queue shares by it. Bound its length if a client made it. Default: nobody in particular. */
+  /** The client or tenant of the call. Bound its length if it comes from client input. Default: none. */
   readonly key?: string | undefined;
-  /** What it is called in the errors that its end leads to (1 to 100 characters). Default: `request-context`. */
+  /** The `rejectedBy` of the error with which it ends (1 to 100 characters). Default: `request-context`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
 }
 
-/** What a child may be told; the rest it has from its parent. */
+/** Options of a child, which has everything else from its parent. */
 export type ChildOptions = Omit<RequestContextOptions, 'clock'>;
 
 /** The same as the code holds it. */
@@ -37,8 +50,23 @@ export interface ResolvedContextOptions {
 
 const DEFAULT_NAME = 'request-context';
 
+const CHILD_OPTIONS: Readonly<Record<keyof ChildOptions, true>> = {
+  timeoutMs: true,
+  deadline: true,
+  signal: true,
+  priority: true,
+  cost: true,
+  key: true,
+  name: true,
+};
+const CONTEXT_OPTIONS: Readonly<Record<keyof RequestContextOptions, true>> = {
+  ...CHILD_OPTIONS,
+  clock: true,
+};
+
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveOptions(options: RequestContextOptions): ResolvedContextOptions {
+  checkNames<RequestContextOptions>(options, CONTEXT_OPTIONS);
   const {
     timeoutMs,
     signal,
@@ -47,39 +75,61 @@ export function resolveOptions(options: RequestContextOptions): ResolvedContextO
     key,
     name = DEFAULT_NAME,
     clock = systemClock,
-  } = checkOptions(options);
-  // A context is made for every request: what is the default needs no check.
+  } = options;
+  // A context is made for every request: default values need no check.
   if (clock !== systemClock) checkClock('clock', clock);
   if (name !== DEFAULT_NAME) checkName('name', name);
   if (cost !== 1) checkPositive('cost', cost);
   if (priority !== 0) checkPriority('priority', priority);
-  if (key !== undefined && typeof key !== 'string')
+  if (key !== undefined && typeof key !== 'string') {
     throw new TypeError(`key must be a string, got ${String(key)}`);
-  if (signal !== undefined) checkSignal(signal);
-  const own = timeoutMs === undefined ? undefined : clock.now() + checkNonNegative('timeoutMs', timeoutMs);
-  return { deadline: earlierDeadline(options.deadline, own), signal, priority, cost, key, name, clock };
-}
-
-/** The earlier of `deadline`, as somebody gave it, and `other`. @throws TypeError if it is no time. */
-export function earlierDeadline(deadline: number | undefined, other: number | undefined): number | undefined {
-  if (deadline === undefined) return other;
-  if (typeof deadline !== 'number' || Number.isNaN(deadline)) {
-    throw new TypeError(`deadline must be milliseconds on the clock, got ${String(deadline)}`);
   }
-  if (other !== undefined) return Math.min(deadline, other);
-  return deadline === Number.POSITIVE_INFINITY ? undefined : deadline;
+  if (signal !== undefined) checkSignal('signal', signal);
+  const own = timeoutMs === undefined ? undefined : clock.now() + checkTimeout('timeoutMs', timeoutMs);
+  const deadline = earlierDeadline(checkedDeadline(options.deadline, clock), own);
+  return { deadline, signal, priority, cost, key, name, clock };
 }
 
-/** `value` if it is a finite number. @throws TypeError or RangeError naming `name`. */
+/** @throws TypeError naming the first option that is unknown. */
+export function checkChildNames(options: ChildOptions): void {
+  checkNames<ChildOptions>(options, CHILD_OPTIONS);
+}
+
+/** Returns the earlier of two deadlines; undefined if there is none. */
+export function earlierDeadline(one: number | undefined, other: number | undefined): number | undefined {
+  const earlier = Math.min(one ?? Number.POSITIVE_INFINITY, other ?? Number.POSITIVE_INFINITY);
+  return earlier === Number.POSITIVE_INFINITY ? undefined : earlier;
+}
+
+/** Returns `deadline` if it is valid on `clock`. @throws TypeError or RangeError if it is not. */
+export function checkedDeadline(deadline: number | undefined, clock: Clock): number | undefined {
+  if (deadline === undefined) return undefined;
+  // Reading the clock is expensive here, and only a deadline that may be too far ahead needs it.
+  if (typeof deadline === 'number' && deadline <= MAX_DEADLINE_MS) return deadline;
+  return checkDeadline('deadline', deadline, clock.now());
+}
+
+/** Returns `value` if it is a number from 0 to ten years. @throws TypeError or RangeError naming `name`. */
+export function checkTimeout(name: string, value: unknown): number {
+  return checkBetween(name, value, 0, MAX_DEADLINE_MS);
+}
+
+/** Returns `value` if it is a finite number. @throws TypeError or RangeError naming `name`. */
 export function checkPriority(name: string, value: unknown): number {
   if (typeof value !== 'number') throw new TypeError(`${name} must be a finite number, got ${String(value)}`);
   if (!Number.isFinite(value)) throw new RangeError(`${name} must be a finite number, got ${value}`);
   return value;
 }
 
-function checkSignal(signal: unknown): void {
-  const { aborted, addEventListener } = (signal ?? {}) as { aborted?: unknown; addEventListener?: unknown };
-  if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') {
-    throw new TypeError(`signal must be an AbortSignal, got ${String(signal)}`);
+/** Like `checkOptions`, without its list of names unless one is unknown. */
+function checkNames<Options extends object>(
+  options: Options,
+  known: Readonly<Record<keyof Options & string, true>>,
+): void {
+  if (typeof options === 'object' && options !== null) {
+    let unknown = false;
+    for (const name in options) unknown ||= !(name in known);
+    if (!unknown) return;
   }
+  checkOptions(options, optionNames<Options>(known));
 }

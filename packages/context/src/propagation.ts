@@ -16,13 +16,13 @@ import {
   TIMEOUT_HEADER,
   wireHeaders,
 } from '@bp/core/kit';
-import { checkPriority, type RequestContextOptions } from './options.ts';
+import { checkPriority, checkTimeout, type RequestContextOptions } from './options.ts';
 
 const DEFAULT_MARGIN_MS = 10;
 
 /** Limits what a server believes of a request's own claims. */
 export interface InboundLimits {
-  /** Most milliseconds that a request may ask for (> 0). */
+  /** Most milliseconds that a request may ask for (> 0, at most ten years). */
   readonly maxTimeoutMs: number;
   /**
    * Milliseconds for a request without a valid timeout header (> 0, at most `maxTimeoutMs`). Default: `maxTimeoutMs`.
@@ -52,7 +52,7 @@ export function readContextOptions(
   limits: InboundLimits,
 ): RequestContextOptions & { readonly timeoutMs: number } {
   checkOptions(limits, INBOUND_LIMITS);
-  const maxTimeoutMs = checkPositive('maxTimeoutMs', limits.maxTimeoutMs);
+  const maxTimeoutMs = checkTimeout('maxTimeoutMs', checkPositive('maxTimeoutMs', limits.maxTimeoutMs));
   const defaultTimeoutMs = checkPositive('defaultTimeoutMs', limits.defaultTimeoutMs ?? maxTimeoutMs);
   if (defaultTimeoutMs > maxTimeoutMs) {
     throw new RangeError(

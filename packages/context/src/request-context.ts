@@ -2,7 +2,14 @@ import type { CallContext, Clock, ContextChanges, Unsubscribe } from '@bp/core';
 import { atDeadline, checkOneOf } from '@bp/core/kit';
 import { ContextDoneError, type DoneKind, endFor } from './done.ts';
 import { type ContextKey, type Values, valueUnder } from './key.ts';
-import { type ChildOptions, earlierDeadline, type RequestContextOptions, resolveOptions } from './options.ts';
+import {
+  type ChildOptions,
+  checkChildNames,
+  checkedDeadline,
+  earlierDeadline,
+  type RequestContextOptions,
+  resolveOptions,
+} from './options.ts';
 import { Watch } from './watch.ts';
 
 // From the global registry, so that two copies of this package in one process recognise each other's contexts.
@@ -143,7 +150,9 @@ export class RequestContext implements CallContext, Disposable {
    * @throws TypeError or RangeError naming the first option that is wrong.
    */
   child(options: ChildOptions = {}): RequestContext {
-    const child = this.#derive(options, earlierDeadline(options.deadline, this.deadline));
+    checkChildNames(options);
+    const deadline = checkedDeadline(options.deadline, this.#clock);
+    const child = this.#derive(options, earlierDeadline(deadline, this.deadline));
     child.#parent = this;
     child.#timeLimitMs = this.#timeLimitMs;
     return child;
@@ -177,6 +186,7 @@ export class RequestContext implements CallContext, Disposable {
    * @throws TypeError or RangeError naming the first option that is wrong.
    */
   detached(options: ChildOptions = {}): RequestContext {
+    checkChildNames(options);
     return this.#derive(options, options.deadline);
   }
 

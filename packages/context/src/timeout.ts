@@ -10,10 +10,11 @@ import {
   raceContext,
   rejectionAtEntry,
 } from '@bp/core/kit';
+import { checkTimeout } from './options.ts';
 
 /** Options of `timeout`. */
 export interface TimeoutOptions {
-  /** Milliseconds that a call may take (> 0). An earlier deadline of the call counts. */
+  /** Milliseconds that a call may take (> 0, at most ten years). An earlier deadline of the call counts. */
   readonly timeoutMs: number;
   /** The `rejectedBy` of its rejections (1 to 100 characters). Default: `timeout`. */
   readonly name?: string | undefined;
@@ -34,7 +35,7 @@ class Timeout implements Policy {
 
   constructor(options: TimeoutOptions) {
     const { timeoutMs, name = 'timeout', clock = systemClock } = checkOptions(options, TIMEOUT_OPTIONS);
-    this.#timeoutMs = checkPositive('timeoutMs', timeoutMs);
+    this.#timeoutMs = checkTimeout('timeoutMs', checkPositive('timeoutMs', timeoutMs));
     this.#name = checkName('name', name);
     this.#clock = checkClock('clock', clock);
   }

@@ -88,6 +88,8 @@ describe('what comes in', () => {
   it.each<[string, object]>([
     ['maxTimeoutMs must be a finite number above 0, got 0', { maxTimeoutMs: 0 }],
     ['maxTimeoutMs must be a finite number above 0, got undefined', {}],
+    ['maxTimeoutMs must be a number from 0 to 315576000000', { maxTimeoutMs: 1e12 }],
+    ['unknown option timeoutMs: did you mean maxTimeoutMs?', { timeoutMs: 5 }],
     ['defaultTimeoutMs must be a finite number above 0', { maxTimeoutMs: 1, defaultTimeoutMs: -1 }],
     ['defaultTimeoutMs must be at most maxTimeoutMs = 5, got 6', { maxTimeoutMs: 5, defaultTimeoutMs: 6 }],
     ['maxPriority must be a finite number, got NaN', { maxTimeoutMs: 5, maxPriority: Number.NaN }],
@@ -152,8 +154,8 @@ describe('what goes out', () => {
           const headers = contextHeaders(ctx, { marginMs, grpc });
           expect(Object.keys(headers)).toEqual([grpc ? 'grpc-timeout' : 'x-request-timeout-ms']);
           const sent = readContextOptions(headers, {
-            maxTimeoutMs: Number.MAX_SAFE_INTEGER,
-            defaultTimeoutMs: 1e12,
+            maxTimeoutMs: 3e11,
+            defaultTimeoutMs: 3e11,
           });
           const most = Math.max(0, timeoutMs - marginMs);
           const rounding = grpc && most > 99_999_999 ? 1000 : 1;
@@ -210,6 +212,7 @@ describe('what goes out', () => {
   it.each<[string, object]>([
     ['marginMs must be a finite number of at least 0', { marginMs: -1 }],
     ['attempt must be an integer of at least 1', { attempt: 0 }],
+    ['unknown option margin: did you mean marginMs?', { margin: 5 }],
     ['options must be an object', null as unknown as object],
   ])('needs options that make sense: %s', (message, options) => {
     expect(() => contextHeaders(new RequestContext(), options)).toThrow(message);

@@ -4,7 +4,7 @@ import { RequestContext } from '../src/index.ts';
 import { listenersOn } from './signals.ts';
 
 describe('defects of others, and of our own', () => {
-  it.each([2 ** 31 - 1, 2 ** 31, 2 ** 31 + 5000, 2 ** 32, 2 ** 40])(
+  it.each([2 ** 31 - 1, 2 ** 31, 2 ** 31 + 5000, 2 ** 32, 2 ** 38])(
     'AbortSignal.timeout and friends fire at once above 2^31 - 1 ms: %d ms must be waited for',
     (timeoutMs) => {
       const clock = new VirtualClock();

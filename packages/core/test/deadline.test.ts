@@ -38,7 +38,7 @@ describe('atDeadline', () => {
     );
   });
 
-  it('keeps one timer for any number of deadlines', () => {
+  it('sets one timer for any number of deadlines', () => {
     const clock = new VirtualClock();
     const timers = Array.from({ length: 1000 }, (_, i) => atDeadline(clock, 1000 - i, () => {}));
     expect(clock.pendingTimers).toBe(1);
@@ -46,16 +46,16 @@ describe('atDeadline', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('still fires the rest when a callback throws', () => {
+  it('fires the remaining deadlines after a callback has thrown', () => {
     const clock = new VirtualClock();
-    let told = 0;
+    let calls = 0;
     atDeadline(clock, 1, () => {
       throw new Error('of the caller');
     });
-    atDeadline(clock, 2, () => told++);
+    atDeadline(clock, 2, () => calls++);
     expect(() => clock.advanceSync(5)).toThrow('of the caller');
     clock.advanceSync(5);
-    expect(told).toBe(1);
+    expect(calls).toBe(1);
   });
 
   it('keeps the order of the rest when most have been cancelled', () => {
@@ -71,28 +71,38 @@ describe('atDeadline', () => {
     expect(fired).toEqual([...fired].sort((a, b) => a - b));
   });
 
-  it('never fires Infinity, and needs no timer for it', () => {
+  it('never fires Infinity, and sets no timer for it', () => {
     const clock = new VirtualClock();
-    let told = 0;
-    const never = atDeadline(clock, Number.POSITIVE_INFINITY, () => told++);
+    let calls = 0;
+    const never = atDeadline(clock, Number.POSITIVE_INFINITY, () => calls++);
     expect(clock.pendingTimers).toBe(0);
-    atDeadline(clock, 10, () => told++);
+    atDeadline(clock, 10, () => calls++);
     clock.advanceSync(1e12);
-    expect(told).toBe(1);
+    expect(calls).toBe(1);
     expect(clock.pendingTimers).toBe(0);
     never.cancel();
   });
 
-  it('fires what has passed as soon as possible, never at once', () => {
+  it('fires a deadline that has passed as soon as possible, but not in the call', () => {
     const clock = new VirtualClock(100);
-    let told = 0;
-    atDeadline(clock, 50, () => told++);
-    expect(told).toBe(0);
+    let calls = 0;
+    atDeadline(clock, 50, () => calls++);
+    expect(calls).toBe(0);
     clock.advanceSync(0);
-    expect(told).toBe(1);
+    expect(calls).toBe(1);
   });
 
-  it('holds for longer than the platform can', () => {
+  it('fires NaN as soon as possible, and keeps the order of the others', () => {
+    const clock = new VirtualClock();
+    const fired: number[] = [];
+    for (const at of [20, Number.NaN, 5, Number.NaN, 10]) atDeadline(clock, at, () => fired.push(at));
+    clock.advanceSync(0);
+    expect(fired).toEqual([Number.NaN, Number.NaN]);
+    clock.advanceSync(100);
+    expect(fired.slice(2)).toEqual([5, 10, 20]);
+  });
+
+  it('works beyond the longest timer of the platform', () => {
     const clock = new VirtualClock();
     const fired: number[] = [];
     atDeadline(clock, 2 ** 40, () => fired.push(clock.now()));
@@ -116,7 +126,7 @@ describe('atDeadline', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('waits on when the timer comes early or the clock goes back', () => {
+  it('waits on if the timer fires early or the clock goes back', () => {
     const clock = new VirtualClock();
     const fired: number[] = [];
     atDeadline(clock, 10, () => fired.push(clock.now()));
@@ -142,7 +152,7 @@ describe('atDeadline', () => {
     expect(options).toEqual([{ keepAlive: false }]);
   });
 
-  it('forgets what was cancelled, also while something else is pending', () => {
+  it('holds no memory for cancelled deadlines while another one is pending', () => {
     const collect = (globalThis as { gc?: () => void }).gc;
     if (collect === undefined) throw new Error('run with --expose-gc');
     const clock = new VirtualClock();

@@ -8,7 +8,7 @@ afterEach(() => {
 });
 
 describe('RejectedError', () => {
-  it('says who rejected, why and until when', () => {
+  it('has the code, the name of the primitive, the time to wait and the cause', () => {
     const cause = new Error('why');
     const error = new RejectedError('RATE_LIMITED', 'per-client', { retryAfterMs: 12.5, cause });
     expect(error).toMatchObject({
@@ -24,7 +24,21 @@ describe('RejectedError', () => {
     expect(String(error)).toBe('RejectedError: per-client rejected the call: RATE_LIMITED');
   });
 
-  it('leaves open what nobody knows', () => {
+  it.each([
+    ['undefined', undefined, undefined],
+    ['NaN', Number.NaN, undefined],
+    ['negative', -1, undefined],
+    ['-Infinity', Number.NEGATIVE_INFINITY, undefined],
+    ['0', 0, 0],
+    ['1e300', 1e300, 1e300],
+    ['Infinity, which is never', Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
+  ])('tells an unknown retryAfterMs from never and from now: %s', (_name, given, retryAfterMs) => {
+    expect(new RejectedError('RATE_LIMITED', 'bucket', { retryAfterMs: given }).retryAfterMs).toBe(
+      retryAfterMs,
+    );
+  });
+
+  it('leaves out what is unknown', () => {
     const error = new RejectedError('CANCELLED', 'pool');
     expect(error.retryAfterMs).toBeUndefined();
     expect('cause' in error).toBe(false);
@@ -38,12 +52,12 @@ describe('RejectedError', () => {
     expect(new Error('other').stack).toContain('rejected-error.test.ts');
   });
 
-  it('captures a stack when asked to', () => {
+  it('captures a stack if captureStack is set', () => {
     RejectedError.captureStack = true;
     expect(new RejectedError('SHED', 'queue').stack).toContain('rejected-error.test.ts');
   });
 
-  it('keeps the limit of stack frames that it found', () => {
+  it('restores the limit of stack frames', () => {
     const { stackTraceLimit } = Error;
     try {
       Error.stackTraceLimit = 7;
@@ -65,7 +79,7 @@ describe('RejectedError', () => {
 });
 
 describe('isRejected', () => {
-  it('knows a rejection, and whether it is the one asked for', () => {
+  it('recognises a rejection and its code', () => {
     const error: unknown = new RejectedError('QUEUE_FULL', 'queue');
     expect(isRejected(error)).toBe(true);
     expect(isRejected(error, 'QUEUE_FULL')).toBe(true);
@@ -73,7 +87,7 @@ describe('isRejected', () => {
     if (isRejected(error)) expectTypeOf(error).toEqualTypeOf<RejectedError>();
   });
 
-  it('knows a rejection that another copy of the package made', async () => {
+  it('recognises a rejection that another copy of the package made', async () => {
     vi.resetModules();
     const copy = await import('../src/rejected-error.ts');
     const theirs: unknown = new copy.RejectedError('CIRCUIT_OPEN', 'breaker', { retryAfterMs: 5 });
@@ -82,7 +96,7 @@ describe('isRejected', () => {
     expect(copy.isRejected(new RejectedError('SHED', 'queue'), 'SHED')).toBe(true);
   });
 
-  it('knows subclasses, of which a copy knows nothing', () => {
+  it('recognises subclasses that a copy does not know', () => {
     class Special extends RejectedError {}
     expect(isRejected(new Special('SHED', 'queue'))).toBe(true);
   });
@@ -100,7 +114,7 @@ describe('isRejected', () => {
     new Error('QUEUE_FULL'),
     new DOMException('aborted', 'AbortError'),
     runInNewContext('new Error("of another realm")'),
-  ])('does not take %o for one', (other) => expect(isRejected(other)).toBe(false));
+  ])('does not recognise %o', (other) => expect(isRejected(other)).toBe(false));
 
   it('has a type for every code', () => {
     expectTypeOf<RejectedError['code']>().toEqualTypeOf<RejectionCode>();
@@ -108,8 +122,8 @@ describe('isRejected', () => {
   });
 });
 
-describe('reject', () => {
-  it('rejects with the rejection itself, but not before its caller could handle it', async () => {
+describe('rejectedPromise', () => {
+  it('rejects with the error itself, but not before the caller could handle it', async () => {
     const rejection = new RejectedError('QUEUE_FULL', 'queue');
     expect(await Promise.race([rejectedPromise(rejection), Promise.resolve('not rejected yet')])).toBe(
       'not rejected yet',
@@ -117,7 +131,7 @@ describe('reject', () => {
     await expect(rejectedPromise(rejection)).rejects.toBe(rejection);
   });
 
-  it('does not hide a rejection that nobody handles', async () => {
+  it('does not hide a rejection that is not handled', async () => {
     const rejection = new RejectedError('QUEUE_FULL', 'queue');
     const others = process.listeners('unhandledRejection');
     process.removeAllListeners('unhandledRejection');

@@ -4,21 +4,26 @@ import {
   checkBetween,
   checkBoolean,
   checkClock,
+  checkDeadline,
   checkFunction,
   checkInteger,
   checkName,
   checkNonNegative,
+  checkNonNegativeOrInfinity,
   checkOneOf,
-  checkOptions,
   checkPositive,
+  checkPriority,
+  checkSignal,
 } from '../src/kit/index.ts';
 import { VirtualClock } from '../src/testing/index.ts';
 
 const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
 
-describe('what is right is handed back', () => {
+const TEN_YEARS_MS = 10 * 365.25 * 24 * 3600 * 1000;
+
+describe('a check returns a valid value', () => {
   const clock = new VirtualClock();
-  const options = { limit: 1 };
+  const { signal } = new AbortController();
   const fn = (): void => {};
   it.each([
     ['checkInteger', checkInteger('x', 1), 1],
@@ -34,11 +39,17 @@ describe('what is right is handed back', () => {
     ['checkName', checkName('x', 'n'.repeat(100)), 'n'.repeat(100)],
     ['checkClock', checkClock('x', clock), clock],
     ['checkClock, of the system', checkClock('x', systemClock), systemClock],
-    ['checkOptions', checkOptions(options), options],
+    ['checkNonNegativeOrInfinity', checkNonNegativeOrInfinity('x', infinity), infinity],
+    ['checkPriority', checkPriority('x', -infinity), -infinity],
+    ['checkSignal', checkSignal('x', signal), signal],
+    ['checkDeadline', checkDeadline('x', 500, 0), 500],
+    ['checkDeadline, long past', checkDeadline('x', -infinity, 0), -infinity],
+    ['checkDeadline, none', checkDeadline('x', infinity, 0), infinity],
+    ['checkDeadline, in ten years', checkDeadline('x', TEN_YEARS_MS, 0), TEN_YEARS_MS],
   ])('%s', (_name, got, given) => expect(got).toBe(given));
 });
 
-describe('what is wrong is named, with what it must be and what it was', () => {
+describe('a check names the option, what is allowed and the wrong value', () => {
   it.each<[() => unknown, ErrorConstructor, string]>([
     [() => checkInteger('limit', 0), RangeError, 'limit must be an integer of at least 1, got 0 (number)'],
     [
@@ -119,19 +130,47 @@ describe('what is wrong is named, with what it must be and what it was', () => {
       TypeError,
       'name must be a string of 1 to 100 characters, got a value of type symbol',
     ],
-    [() => checkOptions(undefined), TypeError, 'options must be an object, got undefined'],
-    [() => checkOptions(() => {}), TypeError, 'options must be an object, got a value of type function'],
+    [
+      () => checkNonNegativeOrInfinity('withinMs', nan),
+      RangeError,
+      'withinMs must be a number of at least 0, or Infinity, got NaN (number)',
+    ],
+    [() => checkPriority('priority', nan), RangeError, 'priority must be a number, got NaN (number)'],
+    [() => checkPriority('priority', '1'), TypeError, 'priority must be a number, got "1" (string)'],
+    [() => checkSignal('signal', {}), TypeError, 'signal must be an AbortSignal, got a value of type object'],
+    [() => checkSignal('signal', null), TypeError, 'signal must be an AbortSignal, got null'],
+    [
+      () => checkSignal('signal', { aborted: false }),
+      TypeError,
+      'signal must be an AbortSignal, got a value of type object',
+    ],
   ])('%s', (check, type, message) => {
     expect(check).toThrow(type);
     expect(check).toThrow(new type(message));
   });
 
-  it('does not repeat a long string', () => {
+  it.each<[unknown, ErrorConstructor]>([
+    [nan, RangeError],
+    [Date.now() + 50, RangeError],
+    [2 * TEN_YEARS_MS, RangeError],
+    ['500', TypeError],
+    [new Date(), TypeError],
+    [null, TypeError],
+  ])('a deadline of %o names the clock that it must be a time of', (deadline, type) => {
+    const check = (): unknown => checkDeadline('ctx.deadline', deadline, 1000);
+    expect(check).toThrow(type);
+    expect(check).toThrow(
+      /^ctx\.deadline must be a time of the primitive's monotonic clock, at most ten years ahead/,
+    );
+    expect(check).toThrow('now() = 1000, or Infinity (Date.now() is the time of another clock), got ');
+  });
+
+  it('cuts a long string', () => {
     expect(() => checkName('name', 'x'.repeat(101))).toThrow(TypeError);
     expect(() => checkName('name', 'x'.repeat(1e6))).toThrow(`got "${'x'.repeat(40)}" (string)`);
   });
 
-  it.each(['now', 'setTimer', 'nextTurn'])('misses %s() in a clock', (method) => {
+  it.each(['now', 'setTimer', 'nextTurn'])('rejects a clock without %s()', (method) => {
     const clock = { now: () => 0, setTimer: () => {}, nextTurn: () => {}, [method]: undefined };
     expect(() => checkClock('clock', clock)).toThrow(
       new TypeError(
@@ -140,7 +179,7 @@ describe('what is wrong is named, with what it must be and what it was', () => {
     );
   });
 
-  it.each([undefined, null, 5, Date])('does not take %o for a clock', (other) => {
+  it.each([undefined, null, 5, Date])('rejects %o as a clock', (other) => {
     expect(() => checkClock('clock', other)).toThrow(TypeError);
   });
 });

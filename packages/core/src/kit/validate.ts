@@ -97,8 +97,11 @@ export function checkSignal<T>(name: string, value: T): T {
   throw new TypeError(`${name} must be an AbortSignal, got ${describe(value)}`);
 }
 
-/** A deadline on a monotonic clock is never further ahead: one that is comes from `Date.now()`. */
-const MAX_DEADLINE_MS = 10 * 365.25 * 24 * 3600 * 1000;
+/**
+ * Ten years: how far ahead a finite deadline may be, and how long a timeout. A deadline that is further ahead comes from
+ * `Date.now()`.
+ */
+export const MAX_DEADLINE_MS = 10 * 365.25 * 24 * 3600 * 1000;
 
 /** Returns whether `deadline` is finite and more than ten years ahead of `now`. */
 export function isAbsurdDeadline(deadline: number, now: number): boolean {

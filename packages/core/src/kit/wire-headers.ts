@@ -101,14 +101,19 @@ export function wireHeaders(fields: WireFields): Record<string, string> {
   } = fields;
   const headers: Record<string, string> = {};
   if (remainingMs !== Number.POSITIVE_INFINITY) {
-    const timeoutMs = Math.min(Math.max(0, Math.floor(remainingMs - marginMs)), MAX_TIMEOUT_MS);
+    const timeoutMs = clampedInteger(remainingMs - marginMs, 0, MAX_TIMEOUT_MS);
     if (grpc) headers[GRPC_TIMEOUT_HEADER] = grpcTimeout(timeoutMs);
     else headers[TIMEOUT_HEADER] = String(timeoutMs);
   }
-  const whole = Math.max(-MAX_PRIORITY, Math.min(Math.floor(priority), MAX_PRIORITY));
+  const whole = clampedInteger(priority, -MAX_PRIORITY, MAX_PRIORITY);
   if (whole !== 0) headers[PRIORITY_HEADER] = String(whole);
   if (attempt !== undefined) headers[ATTEMPT_HEADER] = String(Math.min(attempt, MAX_ATTEMPT));
   return headers;
+}
+
+/** Rounds down and clamps; `NaN` becomes 0. */
+function clampedInteger(value: number, min: number, max: number): number {
+  return Math.max(min, Math.min(Math.floor(value), max)) || 0;
 }
 
 function grpcTimeout(timeoutMs: number): string {
