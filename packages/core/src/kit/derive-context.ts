@@ -25,12 +25,14 @@ export interface DeriveOptions extends Omit<ContextChanges, 'timeLimitMs'> {
 
 type DoneListener = (reason: unknown) => void;
 
-/** Returns the fields that a derived context takes over as they are. */
-function otherFields(ctx: CallContext): object {
-  const { signal, deadline, onDone, doneReason, derive, end, ...others } = ctx as CallContext & {
-    readonly end?: unknown;
-  };
-  return others;
+/** The fields that a derived context defines itself. */
+const OWN_FIELDS = ['signal', 'deadline', 'onDone', 'doneReason', 'derive', 'end'] as const;
+
+/** Describes the fields that a derived context takes over. Reads none: a getter may be costly. */
+function otherFields(ctx: CallContext): PropertyDescriptorMap {
+  const fields: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(ctx);
+  for (const name of OWN_FIELDS) delete fields[name];
+  return fields;
 }
 
 /** Returns the smaller of a time limit and that of the context. */
@@ -53,7 +55,7 @@ class Derived implements DerivedContext {
   readonly deadline: number | undefined;
   readonly #clock: Clock;
   readonly #name: string;
-  readonly #fields: object;
+  readonly #fields: PropertyDescriptorMap;
   readonly #listeners = new Set<DoneListener>();
   readonly #unwatch: Unsubscribe[] = [];
   #controller: AbortController | undefined;
@@ -64,11 +66,12 @@ class Derived implements DerivedContext {
     original: CallContext,
     { deadline = Number.POSITIVE_INFINITY, signal, timeLimitMs, clock, name }: DerivedOptions,
   ) {
-    const fields = original instanceof Derived ? original.#fields : otherFields(original);
-    this.#fields =
-      timeLimitMs === undefined ? fields : { ...fields, timeLimitMs: smaller(timeLimitMs, original) };
+    this.#fields = otherFields(original);
+    if (timeLimitMs !== undefined) {
+      this.#fields.timeLimitMs = { value: smaller(timeLimitMs, original), enumerable: true };
+    }
     // Not `Object.assign`, for which a field named `__proto__` would be the prototype.
-    Object.defineProperties(this, Object.getOwnPropertyDescriptors(this.#fields));
+    Object.defineProperties(this, this.#fields);
     Object.defineProperty(this, 'signal', { get: () => this.#madeSignal(), enumerable: true });
     const earlier = Math.min(deadline, original.deadline ?? Number.POSITIVE_INFINITY);
     this.deadline = earlier === Number.POSITIVE_INFINITY ? undefined : earlier;
