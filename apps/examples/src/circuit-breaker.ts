@@ -36,5 +36,5 @@ await order();
 
 console.log('the gateway recovers: after 200 ms the breaker admits probes, and two successful ones close it');
 healthy = true;
-await new Promise((resolve) => setTimeout(resolve, Math.ceil(breaker.retryAfterMs()) + 1));
+await new Promise((resolve) => setTimeout(resolve, Math.ceil(breaker.retryAfterMs() ?? 0) + 1));
 for (let i = 0; i < 3; i++) await order();

@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CircuitBreaker, type CircuitBreakerOptions } from '../src/index.ts';
 
 const broken = (): never => {
-  throw new Error('a bug of the caller');
+  throw new Error('a bug in a callback');
 };
 
-describe('callbacks that throw', () => {
+describe('a callback that throws', () => {
   const surfaced: unknown[] = [];
   const onUncaught = (error: unknown): void => void surfaced.push(error);
   let others: NodeJS.UncaughtExceptionListener[] = [];
@@ -27,22 +27,22 @@ describe('callbacks that throw', () => {
     const breaker = new CircuitBreaker({ consecutiveFailures: 1, openMs: 1000, clock, ...options });
     return { clock, breaker };
   }
-  const told = async (): Promise<number> => {
+  const uncaught = async (): Promise<number> => {
     await new Promise((resolve) => setImmediate(resolve));
     return surfaced.length;
   };
 
-  it('classify: the caller is given its own result or error, and the default holds', async () => {
+  it('classify: the caller gets its own result or error, and the default holds', async () => {
     const { breaker } = build({ classify: broken });
     await expect(breaker.execute(() => 'result')).resolves.toBe('result');
     expect(breaker.stats()).toMatchObject({ succeeded: 1, state: 'CLOSED' });
     const failure = new Error('down');
     await expect(breaker.execute(() => Promise.reject(failure))).rejects.toBe(failure);
     expect(breaker.stats()).toMatchObject({ failed: 1, state: 'OPEN' });
-    expect(await told()).toBe(2);
+    expect(await uncaught()).toBe(2);
   });
 
-  it('classify: a probe is not held for ever', async () => {
+  it('classify: its probe ends', async () => {
     let isBroken = false;
     const classify = (): undefined => (isBroken ? broken() : undefined);
     const { clock, breaker } = build({ classify, halfOpenProbes: 1 });
@@ -51,27 +51,34 @@ describe('callbacks that throw', () => {
     isBroken = true;
     await expect(breaker.execute(() => 'probe')).resolves.toBe('probe');
     expect(breaker.state).toBe('CLOSED');
-    expect(await told()).toBe(1);
+    expect(await uncaught()).toBe(1);
   });
 
-  it('openFor: it opens for the usual time', async () => {
+  it('openFor: the breaker opens for openMs', async () => {
     const { breaker } = build({ openFor: broken });
     const failure = new Error('down');
     await expect(breaker.execute(() => Promise.reject(failure))).rejects.toBe(failure);
     expect(breaker.retryAfterMs()).toBe(1000);
-    expect(await told()).toBe(1);
+    expect(await uncaught()).toBe(1);
   });
 
-  it('retryAfterOf: it opens for the usual time', async () => {
+  it('random: the breaker opens without jitter', async () => {
+    const { breaker } = build({ random: broken, jitter: 1 });
+    breaker.tryAcquire()?.failure(new Error('down'));
+    expect(breaker.retryAfterMs()).toBe(1000);
+    expect(await uncaught()).toBe(1);
+  });
+
+  it('retryAfterOf: the breaker opens for openMs', async () => {
     const { breaker } = build({ retryAfterOf: broken });
     breaker.tryAcquire()?.failure(new Error('down'));
     expect(breaker.retryAfterMs()).toBe(1000);
-    expect(await told()).toBe(1);
+    expect(await uncaught()).toBe(1);
   });
 });
 
-describe('what fn returns', () => {
-  it('may be anything that has a then, called once, twice or broken', async () => {
+describe('a thenable that fn returns', () => {
+  it('may settle once, settle twice or throw', async () => {
     const breaker = new CircuitBreaker({ consecutiveFailures: 5 });
     const thenable = (then: (resolve: (value: string) => void) => void): Promise<string> =>
       ({ then }) as Promise<string>;

@@ -1,4 +1,4 @@
-import { isRejected } from '@bp/core';
+import { isRejected, type RejectedError } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { CircuitBreaker, type CircuitBreakerOptions } from '../src/index.ts';
@@ -10,12 +10,12 @@ const opened = (options: CircuitBreakerOptions, error?: unknown): CircuitBreaker
 };
 
 describe('an open breaker', () => {
-  it('rejects at once and says exactly when to come back', async () => {
+  it('rejects at once with the exact remaining time', async () => {
     const clock = new VirtualClock();
     const breaker = opened({ openMs: 500, clock, name: 'payments' });
     clock.advanceSync(100);
     const rejection = await breaker.execute(() => 1).catch((error: unknown) => error);
-    expect(rejection).toMatchObject({ code: 'CIRCUIT_OPEN', limiter: 'payments', retryAfterMs: 400 });
+    expect(rejection).toMatchObject({ code: 'CIRCUIT_OPEN', rejectedBy: 'payments', retryAfterMs: 400 });
     expect(breaker.tryAcquire()).toBeUndefined();
     clock.advanceSync(399.9);
     expect(breaker.state).toBe('OPEN');
@@ -38,20 +38,21 @@ describe('an open breaker', () => {
     const breaker = opened({ openMs: 100, openBackoff: 2, maxOpenMs: 300, clock });
     const waits: number[] = [];
     for (let i = 0; i < 4; i++) {
-      waits.push(breaker.retryAfterMs());
-      clock.advanceSync(breaker.retryAfterMs());
+      const waitMs = breaker.retryAfterMs() ?? Number.NaN;
+      waits.push(waitMs);
+      clock.advanceSync(waitMs);
       breaker.tryAcquire()?.failure();
     }
     expect(waits).toEqual([100, 200, 300, 300]);
   });
 
-  it('spreads its return by the jitter', () => {
+  it('adds the jitter to its open time', () => {
     expect(
       opened({ openMs: 100, jitter: 0.5, random: () => 0.5, clock: new VirtualClock() }).retryAfterMs(),
     ).toBe(125);
   });
 
-  it('stays open for as long as the dependency asked, or as a function of the failure says', () => {
+  it('stays open for as long as the dependency asks, or openFor computes', () => {
     const clock = new VirtualClock();
     expect(opened({ openMs: 100, clock }, { retryAfterMs: 5000 }).retryAfterMs()).toBe(5000);
     expect(opened({ openMs: 100, clock }, { retryAfterMs: 5 }).retryAfterMs()).toBe(100);
@@ -64,15 +65,17 @@ describe('an open breaker', () => {
     );
   });
 
-  it('stays open for the usual time if a function answers no time', () => {
+  it('stays open for openMs if a callback returns no time', () => {
     const clock = new VirtualClock();
     for (const nonsense of [Number.NaN, 0, -1, undefined as unknown as number]) {
       expect(opened({ openMs: 10, openFor: () => nonsense, clock }).retryAfterMs()).toBe(10);
       expect(opened({ openMs: 10, retryAfterOf: () => nonsense, clock }).retryAfterMs()).toBe(10);
+      expect(opened({ openMs: 10, jitter: 1, random: () => nonsense, clock }).retryAfterMs()).toBe(10);
     }
+    expect(opened({ openMs: 10, clock }, { retryAfterMs: Number.POSITIVE_INFINITY }).retryAfterMs()).toBe(10);
   });
 
-  it('goes on in another process where it stopped in this', () => {
+  it('continues in another process from a snapshot', () => {
     const clock = new VirtualClock(1e6);
     const breaker = opened({ openMs: 100, clock });
     clock.advanceSync(30);
@@ -86,8 +89,9 @@ describe('an open breaker', () => {
     [{ state: 'OPEN', openForMs: Number.NaN, openings: 1 }, 'snapshot.openForMs'],
     [{ state: 'OPEN', openForMs: '5', openings: 1 }, 'snapshot.openForMs'],
     [{ state: 'OPEN', openForMs: 5 }, 'snapshot.openings'],
-    [null, 'options'],
-  ])('does not go on from %j', (snapshot, wrong) => {
+    [{ state: 'OPEN', openForMs: 5, openings: 1, openSince: 7 }, 'unknown option snapshot.openSince'],
+    [null, 'snapshot'],
+  ])('does not continue from %j', (snapshot, wrong) => {
     const breaker = new CircuitBreaker();
     expect(() => breaker.restore(snapshot as never)).toThrow(wrong);
     expect(breaker.state).toBe('CLOSED');
@@ -95,14 +99,14 @@ describe('an open breaker', () => {
 });
 
 describe('an isolated breaker', () => {
-  it('stays isolated whatever is restored', () => {
+  it('stays isolated when a snapshot is restored', () => {
     const breaker = new CircuitBreaker();
     using _ = breaker.isolate();
     breaker.restore({ state: 'OPEN', openForMs: 5, openings: 1 });
     expect(breaker.state).toBe('ISOLATED');
   });
 
-  it('rejects until the last isolation ends, without a time to come back', async () => {
+  it('rejects with an unknown wait until the last isolation ends', async () => {
     const breaker = new CircuitBreaker();
     const one = breaker.isolate();
     const other = breaker.isolate();
@@ -115,5 +119,51 @@ describe('an isolated breaker', () => {
     });
     other[Symbol.dispose]();
     await expect(breaker.execute(() => 1)).resolves.toBe(1);
+  });
+});
+
+describe('check() and onRejected', () => {
+  it('check() returns the rejection of execute, without counting or notifying', async () => {
+    const clock = new VirtualClock();
+    const breaker = new CircuitBreaker({ consecutiveFailures: 1, openMs: 500, clock, name: 'payments' });
+    expect(breaker.check()).toBeUndefined();
+    breaker.tryAcquire()?.failure();
+    const notified: unknown[] = [];
+    const stop = breaker.onRejected((rejection) => notified.push(rejection));
+    const checked = breaker.check();
+    expect(breaker.stats().rejected).toBe(0);
+    expect(notified).toEqual([]);
+    const rejection = await breaker.execute(() => 1).catch((error: unknown) => error);
+    expect(rejection).toMatchObject({ code: 'CIRCUIT_OPEN', rejectedBy: 'payments', retryAfterMs: 500 });
+    expect(checked).toMatchObject({ code: 'CIRCUIT_OPEN', rejectedBy: 'payments', retryAfterMs: 500 });
+    expect(breaker.tryAcquire()).toBeUndefined();
+    expect(notified).toHaveLength(2);
+    expect(notified[0]).toBe(rejection);
+    stop();
+    breaker.tryAcquire();
+    expect(notified).toHaveLength(2);
+    expect(breaker.stats().rejected).toBe(3);
+  });
+
+  it('a call that is over is rejected and counted, with every method', async () => {
+    const clock = new VirtualClock();
+    const breaker = new CircuitBreaker({ clock });
+    const notified: RejectedError[] = [];
+    breaker.onRejected((rejection) => notified.push(rejection));
+    const cancelled = { signal: AbortSignal.abort('user left') };
+    expect(breaker.check({ deadline: 0 })?.code).toBe('DEADLINE_EXCEEDED');
+    expect(breaker.tryAcquire({ deadline: 0 })).toBeUndefined();
+    await expect(breaker.execute(() => 1, cancelled)).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(notified.map(({ code }) => code)).toEqual(['DEADLINE_EXCEEDED', 'CANCELLED']);
+    expect(breaker.stats()).toMatchObject({ admitted: 0, rejected: 2 });
+  });
+
+  it('a wrong argument is a rejection of the promise that names it', async () => {
+    const breaker = new CircuitBreaker({ clock: new VirtualClock() });
+    await expect(breaker.execute(() => 1, { deadline: Number.NaN })).rejects.toThrow(RangeError);
+    await expect(breaker.execute(() => 1, { deadline: 1e15 })).rejects.toThrow(/deadline/);
+    expect(breaker.tryAcquire({ deadline: Number.NaN })).toBeUndefined();
+    await expect(breaker.execute('no function' as never)).rejects.toThrow(/fn must be a function/);
+    expect(breaker.stats(), 'no failure of the dependency').toMatchObject({ failed: 0, active: 0 });
   });
 });

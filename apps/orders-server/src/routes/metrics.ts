@@ -32,7 +32,7 @@ export function metricsRoute(app: FastifyInstance, { processor, limiter, breaker
       activeConcurrency: concurrency.active,
       queuedConcurrency: concurrency.queued,
       circuitBreakerState: breaker.state,
-      circuitBreakerFailures: breaker.stats().failures,
+      circuitBreakerFailures: breaker.stats().consecutiveFailures,
     };
   });
   allowOnly(app, '/api/metrics', ['GET', 'HEAD']);

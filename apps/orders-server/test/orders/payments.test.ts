@@ -25,7 +25,7 @@ describe('Payments', () => {
       await clock.advance(100);
       expect((await paying).order).toMatchObject({ state: 'failed', reason: 'payment rejected with 402' });
       expect(gateway.calls).toHaveLength(1);
-      expect(breaker.stats().failures).toBe(0);
+      expect(breaker.stats().consecutiveFailures).toBe(0);
     },
   );
 

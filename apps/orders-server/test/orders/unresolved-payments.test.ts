@@ -14,7 +14,7 @@ it('an order whose attempts all timed out is unresolved, not failed', async () =
   expect(gateway.calls).toHaveLength(3);
   expect((await paying).order).toMatchObject({ state: 'unresolved', reason: 'payment timed out' });
   expect(store.setbacks).toEqual(Array(2).fill({ reason: 'payment timed out', mayBeCharged: true }));
-  expect(breaker.stats().failures).toBe(3);
+  expect(breaker.stats().consecutiveFailures).toBe(3);
 });
 
 it.each([

@@ -1,12 +1,12 @@
-import type { Window } from './options.ts';
+import type { CircuitWindow } from './trip-options.ts';
 
-/** The calls that rates are formed of, counted in O(1) a call and without timers. */
+/** Counts the calls of which the rates are made, in O(1) a call and without timers. */
 export interface CallWindow {
   readonly calls: number;
   readonly failures: number;
   readonly slow: number;
   record(failed: boolean, slow: boolean, now: number): void;
-  /** Forgets what has become too old by `now`. */
+  /** Drops the calls that are too old at `now`. */
   expire(now: number): void;
   clear(): void;
 }
@@ -52,14 +52,15 @@ class CountWindow implements CallWindow {
 
 const BUCKETS = 10;
 
-/** The calls of the last `ms`, in ten buckets; the oldest bucket goes as a whole. */
+/** The calls of the last `ms`, in ten buckets; the oldest bucket is dropped as a whole. */
 class TimeWindow implements CallWindow {
   readonly #bucketMs: number;
   readonly #calls = new Float64Array(BUCKETS);
   readonly #failures = new Float64Array(BUCKETS);
   readonly #slow = new Float64Array(BUCKETS);
-  /** The number of the newest bucket, counted from time 0. */
+  /** The number of the newest bucket, counted from time 0, and its index in the ring. */
   #newest = Number.NEGATIVE_INFINITY;
+  #index = 0;
   calls = 0;
   failures = 0;
   slow = 0;
@@ -70,7 +71,7 @@ class TimeWindow implements CallWindow {
 
   record(failed: boolean, slow: boolean, now: number): void {
     this.expire(now);
-    const index = this.#indexOf(this.#newest);
+    const index = this.#index;
     this.#calls[index] = (this.#calls[index] ?? 0) + 1;
     this.calls++;
     if (failed) {
@@ -85,20 +86,21 @@ class TimeWindow implements CallWindow {
 
   expire(now: number): void {
     const bucket = Math.floor(now / this.#bucketMs);
-    if (bucket <= this.#newest) return;
-    if (bucket - this.#newest >= BUCKETS) {
-      this.clear();
-    } else {
-      for (let old = this.#newest + 1; old <= bucket; old++) this.#forget(this.#indexOf(old));
+    if (!(bucket > this.#newest)) return;
+    // Counted in steps: where bucket numbers exceed 2^53, adding 1 to one of them changes nothing.
+    const steps = Math.min(bucket - this.#newest, BUCKETS);
+    for (let step = 0; step < steps; step++) {
+      this.#index = (this.#index + 1) % BUCKETS;
+      this.#drop(this.#index);
     }
     this.#newest = bucket;
   }
 
   clear(): void {
-    for (let index = 0; index < BUCKETS; index++) this.#forget(index);
+    for (let index = 0; index < BUCKETS; index++) this.#drop(index);
   }
 
-  #forget(index: number): void {
+  #drop(index: number): void {
     this.calls -= this.#calls[index] ?? 0;
     this.failures -= this.#failures[index] ?? 0;
     this.slow -= this.#slow[index] ?? 0;
@@ -106,13 +108,9 @@ class TimeWindow implements CallWindow {
     this.#failures[index] = 0;
     this.#slow[index] = 0;
   }
-
-  #indexOf(bucket: number): number {
-    return ((bucket % BUCKETS) + BUCKETS) % BUCKETS;
-  }
 }
 
-/** The window that `window` describes. */
-export function createWindow(window: Window): CallWindow {
+/** Makes the window that the options describe. */
+export function createWindow(window: CircuitWindow): CallWindow {
   return 'calls' in window ? new CountWindow(window.calls) : new TimeWindow(window.ms);
 }
