@@ -1,34 +1,11 @@
-import { settle, VirtualClock } from '@bp/core/testing';
+import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
+import { bytesLeft, NO_BYTES } from '../../../.config/memory.ts';
 import { RequestContext, timeout } from '../src/index.ts';
 import { listenersOn } from './signals.ts';
 
 const MANY = 1_000_000;
 const SOME = 60_000;
-// The smallest object is 12 bytes, and something has to point to it.
-const NOTHING = 8;
-
-/** Bytes of heap in use once everything that can be collected has been, what only finalizers know included. */
-async function heapUsed(): Promise<number> {
-  const collect = (globalThis as { gc?: () => void }).gc;
-  if (collect === undefined) throw new Error('run with --expose-gc');
-  for (let i = 0; i < 3; i++) {
-    collect();
-    await settle();
-  }
-  return process.memoryUsage().heapUsed;
-}
-
-/** Bytes of heap that `count` uses of something leave behind, each. */
-async function bytesLeft(count: number, use: () => unknown): Promise<number> {
-  for (let i = 0; i < 2000; i++) await use();
-  const before = await heapUsed();
-  for (let i = 0; i < count; i++) {
-    const used = use();
-    if (used instanceof Promise) await used;
-  }
-  return ((await heapUsed()) - before) / count;
-}
 
 describe('a million contexts', () => {
   it('leave nothing on a signal that outlives them', async () => {
@@ -41,7 +18,7 @@ describe('a million contexts', () => {
       ctx.onDone(() => {});
       ctx.end();
     });
-    expect(left).toBeLessThan(NOTHING);
+    expect(left).toBeLessThan(NO_BYTES);
     expect(listenersOn(signal)).toBe(0);
   }, 30_000);
 
@@ -53,12 +30,12 @@ describe('a million contexts', () => {
       child.onDone(() => {});
       child.end();
     });
-    expect(left).toBeLessThan(NOTHING);
+    expect(left).toBeLessThan(NO_BYTES);
     expect(clock.pendingTimers).toBe(0);
   }, 30_000);
 });
 
-describe('nothing is left on a signal and a parent that live long by a context', () => {
+describe('a signal and a parent that live long hold nothing of a context', () => {
   const clock = new VirtualClock();
   const { signal } = new AbortController();
   const parent = new RequestContext({ clock });
@@ -91,15 +68,15 @@ describe('nothing is left on a signal and a parent that live long by a context',
       },
     ],
     [
-      'that nobody waits for any more, and that never ended',
+      'whose listeners were removed, and that never ended',
       () =>
         create()
           .child()
           .onDone(() => {})(),
     ],
-    ['that nobody ever asked', () => create().child().with({ description: 'key' }, {}).detached()],
+    ['that was never read', () => create().child().with({ description: 'key' }, {}).detached()],
     [
-      'that a race with something broken was run on',
+      'that raced with a broken thenable',
       () =>
         create()
           .race({
@@ -110,11 +87,11 @@ describe('nothing is left on a signal and a parent that live long by a context',
           })
           .catch(() => {}),
     ],
-    ['that a race was run on', () => create().race(Promise.resolve())],
+    ['that raced with a promise', () => create().race(Promise.resolve())],
     ['of a call with a timeout', () => policy.execute((ctx) => ctx.signal, parent)],
     ['of a call with a timeout and a plain signal', () => policy.execute(() => {}, { signal })],
   ])('%s', async (_name, use) => {
-    expect(await bytesLeft(SOME, use)).toBeLessThan(NOTHING);
+    expect(await bytesLeft(SOME, use)).toBeLessThan(NO_BYTES);
     expect(listenersOn(signal)).toBe(0);
     expect(clock.pendingTimers).toBe(0);
   });

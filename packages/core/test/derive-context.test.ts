@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { bytesLeft, NO_BYTES } from '../../../.config/memory.ts';
 import { type CallContext, type DerivedContext, RejectedError } from '../src/index.ts';
 import { deriveContext, isOver, rejectionAtEntry, watchContext } from '../src/kit/index.ts';
 import { VirtualClock } from '../src/testing/index.ts';
@@ -136,6 +137,19 @@ describe('deriveContext', () => {
       derived.end();
     }
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('leaves no memory behind', async () => {
+    const clock = new VirtualClock();
+    const { signal } = new AbortController();
+    const original = { signal, key: 'ann', trace: {} };
+    const left = await bytesLeft(60_000, () => {
+      const derived = deriveContext(original, { timeoutMs: 1e6, clock, name: 'test' });
+      derived.onDone(() => {});
+      derived.end();
+    });
+    expect(left).toBeLessThan(NO_BYTES);
     expect(clock.pendingTimers).toBe(0);
   });
 
