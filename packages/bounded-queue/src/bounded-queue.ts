@@ -1,18 +1,19 @@
-import { Fifo } from './fifo.ts';
-import { type BoundedQueueOptions, resolveOptions, resolveOverflow } from './options.ts';
+import { BOUNDED_QUEUE_NAMES, type BoundedQueueOptions, resolveOptions, resolveOverflow } from './options.ts';
+import { FifoOrder } from './order/fifo-order.ts';
 import { Queue } from './queue.ts';
 
 /**
- * A bounded FIFO: rejects when it is full, or drops the oldest if it is told to, and then says so.
+ * Queues a bounded number of items, first in, first out. A full queue rejects new items, or drops the oldest one
+ * (`overflow: 'drop-oldest'`) and notifies `onDrop`.
  *
  * @example
  * const queue = new BoundedQueue<string>({ capacity: 100 });
- * if (!queue.tryPush('job')) sayNotNow();
+ * if (!queue.tryPush('job')) reply.code(503);
  */
 export class BoundedQueue<T> extends Queue<T> {
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: BoundedQueueOptions<T>) {
-    const resolved = resolveOptions(options, 'bounded-queue');
-    super(resolved, new Fifo(resolveOverflow(options.overflow) === 'drop-oldest'));
+    const resolved = resolveOptions(options, 'bounded-queue', BOUNDED_QUEUE_NAMES);
+    super(resolved, new FifoOrder(resolveOverflow(options.overflow) === 'drop-oldest'));
   }
 }

@@ -1,23 +1,23 @@
-import { FairLevel } from './fair-level.ts';
-import { Levels } from './levels.ts';
-import { type FairQueueOptions, resolveOptions } from './options.ts';
+import { FAIR_QUEUE_NAMES, type FairQueueOptions, resolveMaxKeys, resolveOptions } from './options.ts';
+import { FairOrder } from './order/fair-order.ts';
 import { Queue } from './queue.ts';
 
 /**
- * A bounded queue that is shared fairly between those who use it, told apart by `ctx.key`: whoever sends ten times more
- * than others gets no more out of it while those wait, by weight (`ctx.cost`). More important items come first
- * (`ctx.priority`), and keys share among equals.
+ * Queues a bounded number of items and shares what is taken, and the room, between keys (`ctx.key`) by weight (`ctx.cost`):
+ * a key that sends ten times more than others is served no more than its share while those have items queued. Higher
+ * priorities come first; items of equal priority are shared.
  *
- * When it is full, a newcomer makes the newest of the least important leave as in a `PriorityQueue`; among equals the newest
- * of the key that has most waiting, if that key still has no less than the newcomer's then. Whoever leaves is told.
+ * In a full queue a new item evicts items of lower priority as in a `PriorityQueue`, then items of equal priority that
+ * would be taken later than the new one: the newest items of keys with a larger backlog, or that were served more.
  *
  * @example
- * const queue = new FairQueue<string>({ capacity: 100, onDrop: (job, rejection) => tell(job, rejection) });
+ * const queue = new FairQueue<string>({ capacity: 100, onDrop: (job, rejection) => log(job, rejection) });
  * queue.tryPush('report', { key: 'customer 7' });
  */
 export class FairQueue<T> extends Queue<T> {
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: FairQueueOptions<T>) {
-    super(resolveOptions(options, 'fair-queue'), new Levels<T>((priority) => new FairLevel(priority)));
+    const resolved = resolveOptions(options, 'fair-queue', FAIR_QUEUE_NAMES);
+    super(resolved, new FairOrder<T>(resolveMaxKeys(options.maxKeys, resolved.capacity)));
   }
 }

@@ -5,7 +5,7 @@ export type {
   FairQueueOptions,
   PriorityQueueOptions,
   QueueOptions,
+  SojournOptions,
 } from './options.ts';
 export { PriorityQueue } from './priority-queue.ts';
-export type { QueueStats } from './queue.ts';
-export type { SojournOptions } from './sojourn.ts';
+export type { QueueStats } from './queue-stats.ts';

@@ -1,24 +1,26 @@
-import { FifoLevel } from './level.ts';
-import { Levels } from './levels.ts';
 import { type PriorityQueueOptions, resolveOptions } from './options.ts';
+import { FifoLevel } from './order/level.ts';
+import { PriorityOrder } from './order/priority-order.ts';
 import { Queue } from './queue.ts';
 
 /**
- * A bounded queue that hands out the most important item first (`ctx.priority`, higher numbers first), first in first
- * out among equals. When it is full, a strictly more important newcomer makes the newest of the least important
- * leave, whose owner is told.
+ * Queues a bounded number of items and hands out the one with the highest `ctx.priority` first, first in, first out among equal
+ * priorities. In a full queue a new item evicts the newest items of strictly lower priority, the lowest first.
  *
  * @example
- * const queue = new PriorityQueue<string>({ capacity: 100, onDrop: (job, rejection) => tell(job, rejection) });
+ * const queue = new PriorityQueue<string>({ capacity: 100, onDrop: (job, rejection) => log(job, rejection) });
  * queue.tryPush('report', { priority: 1 });
  */
 export class PriorityQueue<T> extends Queue<T> {
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: PriorityQueueOptions<T>) {
-    super(resolveOptions(options, 'priority-queue'), new Levels<T>((priority) => new FifoLevel(priority)));
+    super(
+      resolveOptions(options, 'priority-queue'),
+      new PriorityOrder<T>((priority) => new FifoLevel(priority)),
+    );
   }
 
-  /** Drops everything of the least important level, each told `SHED`. Returns how many there were. */
+  /** Drops all items of the lowest priority with `SHED`. Returns how many. */
   override dropLowest(): number {
     return super.dropLowest();
   }

@@ -1,331 +1,294 @@
-import { type CallContext, RejectedError, type RejectionCode, type Unsubscribe } from '@bp/core';
-import { EMPTY_CONTEXT, rejectionAtEntry, watchContext } from '@bp/core/kit';
-import { Contents } from './contents.ts';
-import { News } from './news.ts';
+import {
+  type CallContext,
+  type DrainOptions,
+  RejectedError,
+  type RejectionCode,
+  type Unsubscribe,
+} from '@bp/core';
+import {
+  Closing,
+  checkDrainOptions,
+  EMPTY_CONTEXT,
+  rejectionAtEntry,
+  rejectionIfOver,
+  WaitQueue,
+} from '@bp/core/kit';
+import { Admission } from './admission.ts';
+import { Contents } from './contents/contents.ts';
+import { Notifications } from './notifications.ts';
 import type { ResolvedQueueOptions } from './options.ts';
-import { PlainItems } from './plain-items.ts';
-import type { Storage } from './storage.ts';
-import { WaitList } from './wait-list.ts';
+import type { Order } from './order/order.ts';
+import { QueueIterator } from './queue-iterator.ts';
+import type { QueueStats } from './queue-stats.ts';
 
-/** A snapshot of a queue: gauges and counters that only grow. */
-export interface QueueStats {
-  /** Items waiting now. */
-  readonly size: number;
-  readonly capacity: number;
-  /** The sum of the weights of the items waiting now. */
-  readonly weight: number;
-  /** Whether the size has reached the high water mark and not yet fallen to the low one. */
-  readonly saturated: boolean;
-  readonly waitingProducers: number;
-  readonly waitingTakers: number;
-  /** Items ever accepted: each is taken, dropped or still waiting. */
-  readonly accepted: number;
-  readonly taken: number;
-  readonly dropped: number;
-  /** Items ever rejected. */
-  readonly rejected: number;
-}
+/** The timer of a wait queue keeps the process alive; `drain` needs no other. */
+const DAY_MS = 24 * 3600 * 1000;
 
-/** What all queues have in common: everything but the order in which items come out and who makes room for whom. */
+/** What all queues have in common: all but the order in which items are taken and evicted. */
 export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
-  readonly #plain = new PlainItems<T>();
   readonly #options: ResolvedQueueOptions<T>;
-  readonly #news: News<T>;
   readonly #contents: Contents<T>;
-  readonly #takers: WaitList<undefined, T>;
-  readonly #producers: WaitList<T, void>;
-  #rejected = 0;
-  #closing = false;
-  #emptied: (() => void) | undefined;
-  #closed: Promise<void> | undefined;
+  readonly #notifications: Notifications<T>;
+  readonly #admission: Admission<T>;
+  readonly #takers: WaitQueue<undefined, T>;
+  readonly #drains: WaitQueue;
+  readonly #closing: Closing;
 
-  protected constructor(options: ResolvedQueueOptions<T>, storage: Storage<T>) {
+  protected constructor(options: ResolvedQueueOptions<T>, order: Order<T>) {
+    const { clock, name, maxWeight, maxWaitingTakers } = options;
+    const settle = (): void => this.#settle();
     this.#options = options;
-    const { highWater, lowWater, onDrop, clock, name } = options;
-    this.#news = new News(highWater, lowWater, onDrop);
-    this.#contents = new Contents(options, this.#plain, storage, this.#news, () => this.#settle());
-    this.#takers = new WaitList(clock, name, () => this.#settle());
-    this.#producers = new WaitList(clock, name, () => {
-      this.#rejected++;
-      this.#settle();
+    this.#notifications = new Notifications(options);
+    this.#contents = new Contents(options, order, {
+      onDropped: (item, rejection) => this.#notifications.addDrop(item, rejection),
+      onEnded: settle,
     });
-    this.#contents.openBand();
+    this.#closing = new Closing({
+      clock,
+      isIdle: () => this.size === 0,
+      cancelRest: () => this.clear('SHUTTING_DOWN'),
+    });
+    this.#admission = new Admission({
+      queue: options,
+      rules: { maxWeight, keyed: order.keyed },
+      contents: this.#contents,
+      byPriority: order.byPriority,
+      isClosing: () => this.#closing.started,
+      settle,
+    });
+    this.#takers = new WaitQueue({
+      clock,
+      name,
+      maxQueue: maxWaitingTakers,
+      serve: (taker) => {
+        const item = this.#contents.take();
+        if (item === undefined) return false;
+        taker.resolve(item);
+        return true;
+      },
+      onLeft: settle,
+    });
+    this.#drains = new WaitQueue({
+      clock,
+      name,
+      serve: (drain) => {
+        if (this.size > 0) return false;
+        drain.resolve();
+        return true;
+      },
+      waitMs: () => DAY_MS,
+      onLeft: settle,
+    });
+    this.#contents.allowQuiet(false);
   }
 
-  /** Items waiting now. O(1). */
+  /** Items queued now. O(1). */
   get size(): number {
     return this.#contents.size;
   }
 
-  /** Items that may wait at once. */
+  /** How many items may be queued. */
   get capacity(): number {
     return this.#options.capacity;
   }
 
   /**
-   * Adds `item` if there is room, or hands it to whoever waits for one. Never throws; false if it is rejected: full,
-   * closing, heavier than the queue, `undefined` (which cannot be told from an empty queue), or `ctx` is over.
+   * Adds `item` if there is room, or gives it to a waiting `take`. Never throws. Returns false if it is rejected: the queue is
+   * full or closing, the cost or priority is not allowed, `ctx` is over, or `item` is `undefined`.
    */
   tryPush(item: T, ctx?: CallContext): boolean {
-    const plain = this.#plain;
-    const isPlain = (ctx === undefined || ctx === EMPTY_CONTEXT) && item !== undefined;
-    // Most say nothing of themselves, and find room: for them this is all there is to ask.
-    if (!isPlain || !plain.pushIsUnheard) return this.#tryPushHeard(item, ctx);
-    plain.pushFree(item);
-    return true;
+    const isBare = (ctx === undefined || ctx === EMPTY_CONTEXT) && item !== undefined;
+    if (isBare && this.#contents.tryPushQuietly(item)) return true;
+    return this.#admission.tryPush(item, ctx);
   }
 
   /**
-   * Adds `item`; resolves when it is accepted, which a full queue lets up to `maxWaitingProducers` callers wait for.
+   * Adds `item`; resolves when it is accepted. Up to `maxWaitingProducers` calls wait for room in a full queue: in FIFO order, and
+   * by priority in a `PriorityQueue` and a `FairQueue`. A waiting call does not keep the process alive.
    *
-   * Rejects with a `RejectedError` of code `QUEUE_FULL` (with the time in which the backlog drains, once the queue has
-   * seen itself drain), `SHUTTING_DOWN`, `CANCELLED` or `DEADLINE_EXCEEDED`; with a `RangeError` if the cost is not
-   * above 0 or above `maxWeight`, or the priority is `NaN`; with a `TypeError` if the item is `undefined`.
+   * Rejects with a `RejectedError`: `QUEUE_FULL` (`retryAfterMs`: the estimated time until the items ahead are taken, undefined
+   * while unknown), `SHUTTING_DOWN`, `CANCELLED` or `DEADLINE_EXCEEDED`. Rejects with a `RangeError` if the cost is not above 0 or
+   * above `maxWeight`, or the priority or deadline is `NaN`; with a `TypeError` if the item is `undefined`.
    */
-  async push(item: T, ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
-    const { name, maxWeight, maxWaitingProducers, clock } = this.#options;
-    if (item === undefined) throw new TypeError('item must not be undefined');
-    const { cost = 1, priority = 0 } = ctx;
-    if (Number.isNaN(priority)) throw new RangeError('priority must be a number, got NaN');
-    if (!(cost > 0 && cost <= maxWeight)) {
-      throw new RangeError(`cost must be above 0 and at most maxWeight = ${maxWeight}, got ${cost}`);
-    }
-    const code = this.#producers.length > 0 ? 'QUEUE_FULL' : this.#admit(item, ctx);
-    this.#settle();
-    if (code === undefined) return;
-    const over = rejectionAtEntry(ctx, clock, name);
-    if (over === undefined && code === 'QUEUE_FULL' && this.#producers.length < maxWaitingProducers) {
-      this.#plain.shutBand();
-      const accepted = this.#producers.wait(item, ctx);
-      // Whoever was told of this may have made room already.
-      this.#settle();
-      return accepted;
-    }
-    this.#rejected++;
-    throw over ?? this.#rejection(code, ctx);
-  }
-
-  /** Removes and returns the next item, undefined if there is none. What has expired or was cancelled is not handed out. */
-  tryTake(): T | undefined {
-    const plain = this.#plain;
-    return plain.shiftIsUnheard ? plain.shiftUsed() : this.#tryTakeHeard();
-  }
-
-  /** The same, but undefined and nothing removed if `wanted` is not true for the next item. */
-  tryTakeIf(wanted: (item: T) => boolean): T | undefined {
-    const plain = this.#plain;
-    if (!plain.shiftIsUnheard) return this.#tryTakeIfHeard(wanted);
-    const item = plain.peek() as T;
-    if (!wanted(item)) return undefined;
-    // Whoever was asked may have changed what there is.
-    return plain.shiftIsUnheard && plain.peek() === item ? plain.shiftUsed() : undefined;
-  }
-
-  /** The next item, which stays where it is; undefined if there is none. */
-  peek(): T | undefined {
-    const item = this.#contents.peek();
-    this.#settle();
-    return item === undefined && this.size > 0 ? this.peek() : item;
+  push(item: T, ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
+    return this.#admission.push(item, ctx);
   }
 
   /**
-   * Removes and returns the next item, waiting for it if there is none; first come, first served.
+   * Returns the rejection with which `push` would reject an item with this `ctx` now; undefined if it would accept it or let it
+   * wait. Counts nothing. `retryAfterMs` is `Infinity` if the queue could never hold such an item.
+   */
+  check(ctx: CallContext = EMPTY_CONTEXT): RejectedError | undefined {
+    return this.#admission.check(ctx);
+  }
+
+  /** Returns whether `tryPush` would find room for an item with this `ctx`. Stale items are dropped first. */
+  hasRoom(ctx: CallContext = EMPTY_CONTEXT): boolean {
+    return this.#admission.hasRoom(ctx);
+  }
+
+  /** Removes and returns the next item, undefined if there is none. Never returns an item that is cancelled or expired. */
+  tryTake(): T | undefined {
+    return this.#contents.tryTakeQuietly() ?? this.#tryTake();
+  }
+
+  /** Does the same if `wanted` returns true for the next item; else returns undefined and removes nothing. */
+  tryTakeIf(wanted: (item: T) => boolean): T | undefined {
+    return this.#contents.isTakeQuiet ? this.#contents.takeIf(wanted) : this.#tryTakeIf(wanted);
+  }
+
+  /**
+   * Removes and returns the next item, or waits for one in FIFO order. A waiting call does not keep the process alive.
    *
-   * Rejects with a `RejectedError` of code `SHUTTING_DOWN` when the queue is closed and empty, `QUEUE_FULL` if
-   * `maxWaitingTakers` are waiting already, `CANCELLED` or `DEADLINE_EXCEEDED`.
+   * Rejects with a `RejectedError`: `SHUTTING_DOWN` if the queue is closed and empty, `QUEUE_FULL` if `maxWaitingTakers` calls
+   * wait already, `CANCELLED` or `DEADLINE_EXCEEDED`. Such rejections are not counted in `stats().rejected`.
    */
   async take(ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
-    const { clock, name, maxWaitingTakers } = this.#options;
+    const { clock, name } = this.#options;
     const over = rejectionAtEntry(ctx, clock, name);
     if (over !== undefined) throw over;
     const item = this.tryTake();
     if (item !== undefined) return item;
-    if (this.#closing) throw new RejectedError('SHUTTING_DOWN', name);
-    if (this.#takers.length >= maxWaitingTakers) throw new RejectedError('QUEUE_FULL', name);
-    this.#plain.shutBand();
-    return this.#takers.wait(undefined, ctx);
+    if (this.#closing.started) throw new RejectedError('SHUTTING_DOWN', name);
+    this.#contents.forbidQuiet();
+    const taken = this.#takers.wait(undefined, ctx);
+    this.#settle();
+    return taken;
   }
 
-  /** Takes items as they come; ends when the queue is closed and empty. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+  /** The next item, which stays in the queue; undefined if there is none. */
+  peek(): T | undefined {
     for (;;) {
-      let item = this.tryTake();
-      if (item === undefined) {
-        if (this.#closing) return;
-        try {
-          item = await this.take();
-        } catch (error) {
-          if (this.#closing) return;
-          throw error;
-        }
-      }
-      yield item;
+      const item = this.#contents.peek();
+      this.#settle();
+      if (item !== undefined || this.size === 0) return item;
     }
   }
 
-  /** Whether {@link Queue.tryPush} would accept an item with this `ctx`, as far as room goes. */
-  hasRoom(ctx: CallContext = EMPTY_CONTEXT): boolean {
-    if (this.#closing || this.#producers.length > 0) return false;
-    return this.#takers.length > 0 || this.#contents.hasRoom(ctx);
+  /** Takes items until the queue is closed and empty. Ending the iteration takes no further item. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined, void> {
+    return new QueueIterator(this, () => this.#closing.started);
   }
 
   /**
-   * The sum of the weights of the items that would come out before a newcomer with this `ctx`, if no more came; in a
-   * `FairQueue` true to within one item of each key.
+   * The sum of the weights of the items that would be taken before an item with this `ctx` that is pushed now; in a `FairQueue`
+   * true to within one item of each key. O(log n).
    */
   weightAhead(ctx: CallContext = EMPTY_CONTEXT): number {
     return this.#contents.weightAhead(ctx);
   }
 
-  /** Drops everything that waits, each told `code`. Returns how many there were. */
+  /** Drops all items with `code`. Returns how many. */
   clear(code: RejectionCode = 'SHED'): number {
-    return this.#dropped(() => this.#contents.clear(code));
+    return this.#drop(() => this.#contents.clear(code));
   }
 
-  /** Calls `listener` with true when the queue reaches its high water mark, with false when it is back at the low one. */
+  /** Calls `listener` with true when the queue becomes saturated, and with false when it is no longer so. */
   onSaturation(listener: (saturated: boolean) => void): Unsubscribe {
-    return this.#news.onSaturation(listener);
+    return this.#notifications.onSaturation(listener);
   }
 
-  /** A snapshot; reading it costs nobody else anything. */
+  /** Calls `listener` with the rejection of each rejected push, at once or after it has waited. Free without listeners. */
+  onRejected(listener: (rejection: RejectedError) => void): Unsubscribe {
+    return this.#admission.rejections.onRejected(listener);
+  }
+
+  /** Returns a snapshot. O(1). */
   stats(): QueueStats {
     const { size, weight, taken, dropped } = this.#contents;
     return {
       size,
       capacity: this.#options.capacity,
       weight,
-      saturated: this.#news.saturated,
-      waitingProducers: this.#producers.length,
-      waitingTakers: this.#takers.length,
+      saturated: this.#notifications.saturated,
+      waitingProducers: this.#admission.producers.size,
+      waitingTakers: this.#takers.size,
       accepted: size + taken + dropped,
       taken,
       dropped,
-      rejected: this.#rejected,
+      rejected: this.#admission.rejections.count,
     };
   }
 
   /**
-   * Accepts nothing more and resolves when the queue is empty. When `ctx` ends first, what is left is dropped with
-   * `SHUTTING_DOWN`; without one it waits for as long as it takes. Idempotent: a later call only may end it sooner.
+   * Resolves when the queue is empty; it keeps accepting items. Keeps the process alive. Rejects with `DEADLINE_EXCEEDED` after
+   * `withinMs`, and with `CANCELLED` when `signal` is aborted first.
    */
-  close(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
-    if (!this.#closing) {
-      this.#closing = true;
-      this.#plain.shutBand();
-      this.#takers.rejectAll('SHUTTING_DOWN');
-      this.#rejected += this.#producers.length;
-      this.#producers.rejectAll('SHUTTING_DOWN');
-    }
+  async drain(options: DrainOptions = {}): Promise<void> {
+    const { withinMs, signal } = checkDrainOptions(options);
+    if (this.size === 0) return;
     const { clock, name } = this.#options;
-    this.#closed ??= new Promise((resolve) => {
-      this.#emptied = resolve;
-      if (this.size === 0) resolve();
-    });
-    if (this.size > 0) {
-      if (rejectionAtEntry(ctx, clock, name) !== undefined) {
-        this.clear('SHUTTING_DOWN');
-      } else {
-        const stop = watchContext(ctx, clock, name, () => this.clear('SHUTTING_DOWN'));
-        void this.#closed.then(stop);
-      }
+    const ctx = { deadline: clock.now() + withinMs, signal };
+    const over = rejectionIfOver(ctx, clock, name);
+    if (over !== undefined) throw over;
+    this.#contents.forbidQuiet();
+    return this.#drains.wait(undefined, ctx);
+  }
+
+  /**
+   * Closes the queue: rejects pushes and waiting calls, and resolves when all items are taken. After `withinMs`, or when
+   * `signal` is aborted, drops the remaining items with `SHUTTING_DOWN`. Keeps the process alive until then. A later call
+   * may only end it sooner.
+   */
+  close(options?: DrainOptions): Promise<void> {
+    const closed = this.#closing.close(options);
+    if (this.#closing.started) {
+      this.#admission.producers.rejectAll('SHUTTING_DOWN');
+      this.#takers.rejectAll('SHUTTING_DOWN');
+      this.#settle();
     }
-    return this.#closed;
+    return closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** Drops everything that is as unimportant as anything in it. Returns how many there were. */
+  /** Drops all items of the lowest priority. Returns how many. */
   protected dropLowest(): number {
-    return this.#dropped(() => this.#contents.dropLowest());
+    return this.#drop(() => this.#contents.dropLowest());
   }
 
-  #tryPushHeard(item: T, ctx: CallContext = EMPTY_CONTEXT): boolean {
-    if (this.#producers.length === 0) {
-      const code = this.#admit(item, ctx);
+  #tryTake(): T | undefined {
+    for (;;) {
+      const item = this.#contents.take();
       this.#settle();
-      if (code === undefined) return true;
+      // Expired items may have been all there was, and waiting producers or `onDrop` have brought others since.
+      if (item !== undefined || this.size === 0) return item;
     }
-    this.#rejected++;
-    return false;
   }
 
-  #tryTakeHeard(): T | undefined {
-    const item = this.#contents.take();
-    this.#settle();
-    // All that was left was over, and others have come in for it.
-    return item === undefined && this.size > 0 ? this.tryTake() : item;
+  #tryTakeIf(wanted: (item: T) => boolean): T | undefined {
+    for (;;) {
+      const { dropped } = this.#contents;
+      const item = this.#contents.takeIf(wanted);
+      this.#settle();
+      if (item !== undefined || this.#contents.dropped === dropped) return item;
+    }
   }
 
-  #tryTakeIfHeard(wanted: (item: T) => boolean): T | undefined {
+  #drop(drop: () => void): number {
     const { dropped } = this.#contents;
-    const item = this.#contents.takeIf(wanted);
-    this.#settle();
-    return item === undefined && this.#contents.dropped > dropped ? this.tryTakeIf(wanted) : item;
-  }
-
-  /** How many `drop` drops. */
-  #dropped(drop: () => void): number {
-    const before = this.#contents.dropped;
     drop();
-    const count = this.#contents.dropped - before;
+    const count = this.#contents.dropped - dropped;
     this.#settle();
     return count;
   }
 
-  /** Undefined if the item was accepted, else why not. */
-  #admit(item: T, ctx: CallContext): RejectionCode | undefined {
-    if (this.#closing) return 'SHUTTING_DOWN';
-    if (item === undefined) return 'QUEUE_FULL';
-    if (ctx !== EMPTY_CONTEXT) {
-      const { clock, name, maxWeight } = this.#options;
-      const over = rejectionAtEntry(ctx, clock, name);
-      if (over !== undefined) return over.code;
-      const { cost = 1, priority = 0 } = ctx;
-      if (!(cost > 0 && cost <= maxWeight) || Number.isNaN(priority)) return 'QUEUE_FULL';
-    }
-    if (this.#takers.length > 0 && this.#handOver(item)) return undefined;
-    return this.#contents.add(item, ctx) ? undefined : 'QUEUE_FULL';
-  }
-
-  #handOver(item: T): boolean {
-    const taker = this.#takers.shift();
-    if (taker === undefined) return false;
-    this.#contents.handedOver();
-    taker.resolve(item);
-    return true;
-  }
-
-  /** What comes of a change: others come in, the end is reached, and whoever is to hear of it does. */
+  /** Completes every operation that is not quiet: serves waiters, notifies, and allows quiet operations again. */
   #settle(): void {
-    if (this.#producers.length > 0) this.#admitProducers();
-    if (this.#closing && this.size === 0) this.#emptied?.();
-    this.#plain.shutBand();
-    const allTold = this.#news.tell(this);
-    const isQuiet = !this.#closing && this.#takers.length === 0 && this.#producers.length === 0;
-    if (allTold && isQuiet) this.#contents.openBand();
-  }
-
-  /** Whoever waited longest comes first; a heavy one is not overtaken by lighter ones. */
-  #admitProducers(): void {
-    const { clock, name } = this.#options;
-    for (let first = this.#producers.first(); first !== undefined; first = this.#producers.first()) {
-      // Its timer is late: it must not keep the others waiting.
-      const over = rejectionAtEntry(first.ctx, clock, name);
-      if (over === undefined && this.#admit(first.payload, first.ctx) !== undefined) return;
-      this.#producers.shift();
-      if (over === undefined) {
-        first.resolve();
-      } else {
-        this.#rejected++;
-        first.reject(over);
-      }
+    const { producers } = this.#admission;
+    if (producers.size > 0) producers.serve();
+    if (this.#takers.size > 0) this.#takers.serve();
+    if (this.size === 0) {
+      if (this.#drains.size > 0) this.#drains.serve();
+      this.#closing.settleIfIdle();
     }
-  }
-
-  #rejection(code: RejectionCode, ctx: CallContext): RejectedError {
-    const retryAfterMs = code === 'QUEUE_FULL' ? this.#contents.drainMs(ctx) : undefined;
-    return new RejectedError(code, this.#options.name, { retryAfterMs });
+    this.#contents.forbidQuiet();
+    const delivered = this.#notifications.deliver(this);
+    const waiting = producers.size + this.#takers.size + this.#drains.size;
+    if (delivered && waiting === 0 && !this.#closing.started) {
+      this.#contents.allowQuiet(this.#notifications.saturated);
+    }
   }
 }

@@ -29,7 +29,7 @@ describe('BoundedQueue', () => {
     for (const item of ['a', 'b', 'c']) queue.tryPush(item);
     await expect(queue.push('d')).rejects.toMatchObject({
       code: 'QUEUE_FULL',
-      limiter: 'bounded-queue',
+      rejectedBy: 'bounded-queue',
       retryAfterMs: undefined,
     });
     for (let i = 0; i < 5; i++) {
@@ -171,7 +171,7 @@ describe('taking', () => {
     await Promise.resolve();
     queue.tryPush('c');
     await reading;
-    expect(seen).toEqual(['a', 'c', 'b']);
+    expect(seen).toEqual(['a', 'b', 'c']);
   });
 });
 
@@ -239,7 +239,7 @@ describe('closing', () => {
     const { clock, queue, told } = setup();
     queue.tryPush('a');
     queue.tryPush('b', { deadline: 1000 });
-    const closing = queue.close({ deadline: 100 });
+    const closing = queue.close({ withinMs: 100 });
     await clock.advance(100);
     await closing;
     expect(told).toEqual(['a SHUTTING_DOWN', 'b SHUTTING_DOWN']);

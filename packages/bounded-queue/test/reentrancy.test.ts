@@ -6,7 +6,7 @@ import { BoundedQueue, FairQueue, PriorityQueue, type QueueOptions } from '../sr
 
 type Told = [item: string, code: string];
 
-function setup(options: Partial<QueueOptions<string>> & { overflow?: 'drop-oldest' } = {}) {
+function setup(options: Partial<QueueOptions<string>> = {}) {
   const clock = new VirtualClock();
   const told: Told[] = [];
   const onDrop = (item: string, { code }: RejectedError): void => void told.push([item, code]);
@@ -32,8 +32,8 @@ describe('what is told of a queue may change it', () => {
   );
 
   it('a listener fills the room that an eviction makes, and no more', () => {
-    const { settings } = setup({ overflow: 'drop-oldest' });
-    const queue = new BoundedQueue<string>(settings);
+    const { settings } = setup();
+    const queue = new BoundedQueue<string>({ ...settings, overflow: 'drop-oldest' });
     queue.onSaturation((full) => {
       if (!full) queue.tryPush('x');
     });
@@ -299,7 +299,9 @@ describe('plain items, while something else is going on', () => {
     const { settings, clock } = setup({ capacity: 10 });
     const queue = new BoundedQueue<string>(settings);
     queue.onSaturation((full) => {
-      while (!full && queue.tryPush('again'));
+      if (full) return;
+      clock.advanceSync(3000);
+      while (queue.tryPush('again'));
     });
     while (queue.tryPush('first'));
     for (let i = 0; i < 5; i++) {
@@ -321,7 +323,7 @@ describe('plain items, while something else is going on', () => {
       told++;
       while (told === 1 && queue.size > 5) queue.tryTake();
       if (full) return;
-      clock.advanceSync(1000);
+      clock.advanceSync(3000);
       while (queue.tryPush('again'));
     });
     while (queue.size < 10 && told === 0) queue.tryPush('first');

@@ -56,7 +56,7 @@ describe('what other queues got wrong', () => {
     const queue = new BoundedQueue<string>({ capacity: 1, maxWaitingProducers: 2 });
     const pushes = [queue.push('a'), queue.push('b'), queue.push('c')];
     const settled = Promise.allSettled(pushes);
-    await queue.close({ deadline: 0 });
+    await queue.close({ withinMs: 0 });
     expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
   });
 });

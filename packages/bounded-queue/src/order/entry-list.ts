@@ -1,11 +1,17 @@
 import type { Entry } from './entry.ts';
+import { WeightSum } from './weight-sum.ts';
 
-/** Entries in the order in which they came: a doubly linked list, so that anyone leaves in O(1). */
+/** Entries in the order in which they were added: a doubly linked list, so that removing any of them costs O(1). */
 export class EntryList<T> {
   first: Entry<T> | undefined;
   last: Entry<T> | undefined;
   size = 0;
-  weight = 0;
+  readonly #weight = new WeightSum();
+
+  /** The sum of the weights of its entries. */
+  get weight(): number {
+    return this.#weight.value;
+  }
 
   add(entry: Entry<T>): void {
     entry.previous = this.last;
@@ -13,7 +19,7 @@ export class EntryList<T> {
     else this.last.next = entry;
     this.last = entry;
     this.size++;
-    this.weight += entry.weight;
+    this.#weight.add(entry.weight);
   }
 
   remove(entry: Entry<T>): void {
@@ -24,7 +30,7 @@ export class EntryList<T> {
     entry.previous = undefined;
     entry.next = undefined;
     this.size--;
-    // Sums of fractions drift; an empty list weighs nothing.
-    this.weight = this.size === 0 ? 0 : this.weight - entry.weight;
+    if (this.size === 0) this.#weight.clear();
+    else this.#weight.add(-entry.weight);
   }
 }

@@ -1,31 +1,31 @@
-/** Room for so much from the start, for every growing is a copy. */
+/** Growing copies the ring, so it starts with room for a few values. */
 const FIRST_SIZE = 32;
 
 /**
- * A FIFO in a ring of a power of two of slots, which doubles when it is full.
+ * A FIFO in a ring of slots, which doubles when it is full. The number of slots is a power of two.
  *
  *     [ . . a b c d . . ]      head -> a, the next value goes to tail, both modulo the size
  *
- * Head and tail run on and wrap at 32 bits: neither a push nor a shift writes what the other writes, and both stay
- * small integers for ever.
+ * Head and tail count on and wrap at 32 bits: a push writes only the tail, a shift only the head, and both stay small
+ * integers.
  */
 export class RingBuffer<T> {
   #slots: (T | undefined)[] = new Array<T | undefined>(FIRST_SIZE).fill(undefined);
   #head = 0;
   #tail = 0;
-  /** Shifted before the head last came by the first slot. */
+  /** How many values were shifted before the head last passed the first slot. */
   #shiftedBefore = 0;
 
   get length(): number {
     return (this.#tail - this.#head) | 0;
   }
 
-  /** How many values it holds before it grows. */
+  /** How many values it can hold without growing. */
   get size(): number {
     return this.#slots.length;
   }
 
-  /** How many values have ever been shifted. */
+  /** How many values have been shifted so far. */
   get shifted(): number {
     return this.#shiftedBefore + (this.#head & (this.size - 1));
   }
@@ -35,7 +35,7 @@ export class RingBuffer<T> {
     this.pushFree(value);
   }
 
-  /** The same where a slot is known to be free. */
+  /** Adds a value to a ring that is known to have a free slot. */
   pushFree(value: T): void {
     const slots = this.#slots;
     const tail = this.#tail;
@@ -53,7 +53,7 @@ export class RingBuffer<T> {
     return this.length === 0 ? undefined : this.shiftUsed();
   }
 
-  /** The same where there is known to be one. */
+  /** Removes and returns the oldest value of a ring that is known to have one. */
   shiftUsed(): T {
     const slots = this.#slots;
     const head = this.#head;
@@ -66,7 +66,7 @@ export class RingBuffer<T> {
     return value;
   }
 
-  /** Keeps only the values that `keep` is true for, in their order. */
+  /** Keeps only the values for which `keep` is true, in their order. */
   filter(keep: (value: T) => boolean): void {
     for (let left = this.length; left > 0; left--) {
       const value = this.shiftUsed();

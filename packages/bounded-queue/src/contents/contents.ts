@@ -1,0 +1,215 @@
+import type { CallContext, RejectedError, RejectionCode } from '@bp/core';
+import { EMPTY_CONTEXT } from '@bp/core/kit';
+import type { ContentsOptions } from '../options.ts';
+import { Entry } from '../order/entry.ts';
+import type { Order } from '../order/order.ts';
+import { DrainRate } from './drain-rate.ts';
+import { Entries } from './entries.ts';
+import { RingBuffer } from './ring-buffer.ts';
+
+/** More than a ring can hold; a small integer on all platforms. */
+const NEVER = 2 ** 30 - 1;
+
+/** What {@link Contents} report to the queue. */
+export interface ContentsListener<T> {
+  /** Called for each dropped item, before the queue is consistent again: must not call user code. */
+  readonly onDropped: (item: T, rejection: RejectedError) => void;
+  /** Called after an item was dropped because its context ended. */
+  readonly onEnded: () => void;
+}
+
+/**
+ * The items of a queue. Bare items, those without a context, are in a ring, which costs least. The first operation that needs more
+ * moves them into entries, until the queue is empty again: one of the two is always empty.
+ *
+ * A quiet operation changes only the ring: no waiter, listener or measurement is concerned. The queue says when operations may
+ * be quiet, and how far follows from the options.
+ */
+export class Contents<T> {
+  readonly #options: ContentsOptions;
+  readonly #order: Order<T>;
+  readonly #ring = new RingBuffer<T>();
+  readonly #entries: Entries<T>;
+  readonly #drainRate: DrainRate;
+  /** How many bare items fit. */
+  readonly #bareCapacity: number;
+  /** A push is quiet while fewer items are in the ring. */
+  #quietBelow = 0;
+  /** A take is quiet while more items are in the ring. */
+  #quietAbove = NEVER;
+  /** How many items went from the ring into the entries. */
+  #moved = 0;
+
+  constructor(options: ContentsOptions, order: Order<T>, listener: ContentsListener<T>) {
+    this.#options = options;
+    this.#order = order;
+    this.#drainRate = new DrainRate(options.clock);
+    const onDropped = (item: T, rejection: RejectedError): void => {
+      this.#stopMeasuringIfRelieved();
+      listener.onDropped(item, rejection);
+    };
+    const { onEnded } = listener;
+    this.#entries = new Entries({ queue: options, order, drainRate: this.#drainRate, onDropped, onEnded });
+    this.#bareCapacity = Math.min(options.capacity, Math.floor(options.weightBound));
+  }
+
+  get size(): number {
+    return this.#ring.length + this.#entries.size;
+  }
+
+  get weight(): number {
+    return this.#ring.length + this.#entries.weight;
+  }
+
+  get taken(): number {
+    return this.#ring.shifted - this.#moved + this.#entries.taken;
+  }
+
+  get dropped(): number {
+    return this.#entries.dropped;
+  }
+
+  /** From now on all operations are loud. */
+  forbidQuiet(): void {
+    this.#quietBelow = 0;
+    this.#quietAbove = NEVER;
+  }
+
+  /** From now on operations on bare items are quiet, except when they fill the queue or change `saturated`. */
+  allowQuiet(saturated: boolean): void {
+    if (this.#entries.size > 0 || this.#options.sojourn !== undefined) return;
+    const { highWater, lowWater } = this.#options;
+    const { measuring } = this.#drainRate;
+    const untilSaturated = saturated ? NEVER : highWater - 1;
+    const untilFull = measuring ? this.#bareCapacity : this.#bareCapacity - 1;
+    // Growing the ring is left to loud pushes, which keeps quiet ones short.
+    this.#quietBelow = Math.min(untilSaturated, untilFull, this.#ring.size);
+    const untilRelieved = saturated ? lowWater + 1 : 0;
+    this.#quietAbove = measuring ? NEVER : untilRelieved;
+  }
+
+  /** Adds a bare item if that is quiet; else returns false and does nothing. */
+  tryPushQuietly(item: T): boolean {
+    const ring = this.#ring;
+    if (ring.length >= this.#quietBelow) return false;
+    ring.pushFree(item);
+    return true;
+  }
+
+  /** Whether the next take is quiet. */
+  get isTakeQuiet(): boolean {
+    return this.#ring.length > this.#quietAbove;
+  }
+
+  /** Takes the next item if that is quiet; else returns undefined and does nothing. */
+  tryTakeQuietly(): T | undefined {
+    const ring = this.#ring;
+    return ring.length > this.#quietAbove ? ring.shiftUsed() : undefined;
+  }
+
+  /** Adds an item, for which others may be evicted; false if there is no room for it. */
+  tryAdd(item: T, ctx: CallContext): boolean {
+    const added = this.#tryAdd(item, ctx);
+    if (!added || this.#isFull) this.#drainRate.start();
+    return added;
+  }
+
+  /** Whether {@link Contents.tryAdd} would add such an item. */
+  hasRoom(ctx: CallContext): boolean {
+    if (this.#staysBare(ctx)) return this.#ring.length < this.#bareCapacity;
+    this.#leaveRing();
+    return this.#entries.hasRoom(ctx);
+  }
+
+  /** Removes and returns the next item, undefined if there is none. */
+  take(): T | undefined {
+    const item = this.#ring.length > 0 ? this.#ring.shiftUsed() : this.#entries.take();
+    if (item !== undefined) this.#onTaken();
+    return item;
+  }
+
+  /** Removes and returns the next item if `wanted` is true for it; else removes nothing. */
+  takeIf(wanted: (item: T) => boolean): T | undefined {
+    const item = this.#ring.length > 0 ? this.#takeBareIf(wanted) : this.#entries.takeIf(wanted);
+    if (item !== undefined) this.#onTaken();
+    return item;
+  }
+
+  /** The next item, undefined if there is none. */
+  peek(): T | undefined {
+    return this.#ring.length > 0 ? this.#ring.peek() : this.#entries.next()?.item;
+  }
+
+  /** Drops everything with `code`. */
+  clear(code: RejectionCode): void {
+    this.#leaveRing();
+    this.#entries.clear(code);
+  }
+
+  /** Drops all items of the lowest priority. */
+  dropLowest(): void {
+    this.#leaveRing();
+    this.#entries.dropLowest();
+  }
+
+  /** The sum of the weights of the items that are taken before an item with this context. */
+  weightAhead(ctx: CallContext): number {
+    if (this.#staysBare(ctx)) return this.#ring.length;
+    this.#leaveRing();
+    return this.#entries.weightAhead(ctx);
+  }
+
+  /** Milliseconds until the items ahead of such an item are taken; undefined if unknown. */
+  waitMs(ctx: CallContext): number | undefined {
+    const { size, weight } = this;
+    return this.#drainRate.waitMs(weight > 0 ? size * (this.weightAhead(ctx) / weight) : 0);
+  }
+
+  #tryAdd(item: T, ctx: CallContext): boolean {
+    if (this.#staysBare(ctx)) {
+      if (this.#ring.length >= this.#bareCapacity) return false;
+      this.#ring.push(item);
+      return true;
+    }
+    this.#leaveRing();
+    return this.#entries.tryAdd(item, ctx);
+  }
+
+  get #isFull(): boolean {
+    return this.size >= this.#options.capacity || this.weight + 1 > this.#options.weightBound;
+  }
+
+  /** Whether the ring serves an item with this context. */
+  #staysBare(ctx: CallContext): boolean {
+    if (ctx !== EMPTY_CONTEXT || this.#entries.size > 0 || this.#options.sojourn !== undefined) return false;
+    return !this.#order.evictsEqual || this.#ring.length < this.#bareCapacity;
+  }
+
+  /** Moves all bare items into the entries. */
+  #leaveRing(): void {
+    this.forbidQuiet();
+    for (let item = this.#ring.shift(); item !== undefined; item = this.#ring.shift()) {
+      this.#moved++;
+      this.#entries.add(new Entry(item));
+    }
+  }
+
+  #takeBareIf(wanted: (item: T) => boolean): T | undefined {
+    const item = this.#ring.peek() as T;
+    // The callback may have changed the queue.
+    return wanted(item) && this.#ring.peek() === item ? this.#ring.shiftUsed() : undefined;
+  }
+
+  #onTaken(): void {
+    if (!this.#drainRate.measuring) return;
+    this.#drainRate.record();
+    this.#stopMeasuringIfRelieved();
+  }
+
+  /** Below half of both bounds takes no longer show how fast the consumer is: they may wait for items. */
+  #stopMeasuringIfRelieved(): void {
+    if (this.#entries.overloaded) return;
+    const { capacity, maxWeight } = this.#options;
+    if (2 * this.size <= capacity && this.weight <= maxWeight / 2) this.#drainRate.stop();
+  }
+}
