@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BoundedQueue, type BoundedQueueOptions, PriorityQueue } from '../src/index.ts';
+import { BoundedQueue, type BoundedQueueOptions, FairQueue, PriorityQueue } from '../src/index.ts';
 
 describe('options that make no sense', () => {
   it.each<[BoundedQueueOptions<string>, RegExp]>([
@@ -17,10 +17,27 @@ describe('options that make no sense', () => {
     [{ capacity: 1, onDrop: true as never }, /onDrop must be a function/],
     [{ capacity: 1, name: '' }, /name/],
     [{ capacity: 1, clock: {} as never }, /clock/],
+    [
+      { capacity: 1, maxWaitingProducer: 1 } as never,
+      /unknown option maxWaitingProducer: did you mean maxWaitingProducers\?/,
+    ],
+    [{ capacity: 1, queue: 3 } as never, /unknown option queue/],
+    [{ capacity: 1, maxKeys: 3 } as never, /unknown option maxKeys/],
+    [
+      { capacity: 1, sojourn: { targetMS: 3 } } as never,
+      /unknown option sojourn.targetMS: did you mean sojourn.targetMs\?/,
+    ],
     [undefined as never, /options must be an object/],
   ])('%j', (options, message) => expect(() => new BoundedQueue(options)).toThrow(message));
 
-  it('are rejected by the other queue too', () => {
+  it('are rejected by the other queues too', () => {
     expect(() => new PriorityQueue({ capacity: -1 })).toThrow(/capacity/);
+    expect(() => new PriorityQueue({ capacity: 1, overflow: 'reject' } as never)).toThrow(
+      /unknown option overflow/,
+    );
+    expect(() => new FairQueue({ capacity: 1, maxKeys: 0 })).toThrow(
+      /maxKeys must be an integer of at least 1/,
+    );
+    expect(() => new FairQueue({ capacity: 1, maxKey: 5 } as never)).toThrow(/did you mean maxKeys/);
   });
 });

@@ -127,13 +127,15 @@ export class Entries<T> {
     return this.size >= this.#options.queue.capacity;
   }
 
-  /** The weight that must be freed for such an item; 0 or less if none. */
+  /** The weight that must be freed for such an item. */
   #missingWeight({ cost = 1 }: CallContext): number {
-    return this.weight + cost - this.#options.queue.weightBound;
+    const missing = this.weight + cost - this.#options.queue.weightBound;
+    // Not a large negative number, for which the engine would allocate.
+    return Math.max(0, missing);
   }
 
   #fits(ctx: CallContext): boolean {
-    return !this.#isFull && this.#missingWeight(ctx) <= 0;
+    return !this.#isFull && this.#missingWeight(ctx) === 0;
   }
 
   #watch(entry: Entry<T>): void {

@@ -36,6 +36,8 @@ class Flow<T> extends EntryList<T> {
   /** The finish tag of its newest entry. */
   readonly finish = new Tag(this);
   readonly newest = new Newest(this);
+  /** The weight of the entry that was taken last; 0 if none was. */
+  lastTaken = 0;
 
   constructor(key: string | undefined) {
     super();
@@ -78,6 +80,7 @@ export class FairLevel<T> extends Level<T> {
   serve(entry: Entry<T>): void {
     const flow = this.#flows.get(entry.key) as Flow<T>;
     const start = flow.start.rank;
+    flow.lastTaken = entry.weight;
     this.#time.advance(start, entry.weight);
     this.#leave(flow, entry, start + entry.weight);
   }
@@ -143,7 +146,7 @@ export class FairLevel<T> extends Level<T> {
     this.#byStart.remove(flow.start);
     this.#byFinish.remove(flow.finish);
     this.#byNewest.remove(flow.newest);
-    this.#time.remember(flow.key, start);
+    if (flow.lastTaken > 0) this.#time.remember(flow.key, start, flow.lastTaken);
   }
 
   #place(flow: Flow<T>, start: number): void {

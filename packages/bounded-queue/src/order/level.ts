@@ -3,12 +3,8 @@ import type { Entry } from './entry.ts';
 import { EntryList } from './entry-list.ts';
 import { SumNode } from './sum-tree.ts';
 
-/** The entries of one priority. Its rank is the negative priority, its count and weight are those of its entries. */
+/** The entries of one priority, which is its rank. Its count and weight are those of its entries. */
 export abstract class Level<T> extends SumNode {
-  constructor(priority: number) {
-    super(-priority);
-  }
-
   abstract add(entry: Entry<T>): void;
   abstract remove(entry: Entry<T>): void;
   abstract serve(entry: Entry<T>): void;

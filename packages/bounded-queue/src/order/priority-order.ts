@@ -45,32 +45,32 @@ export class PriorityOrder<T, L extends Level<T> = Level<T>> implements Order<T>
   }
 
   next(newestFirst: boolean): Entry<T> | undefined {
-    return this.#sorted.first?.next(newestFirst);
+    return this.#sorted.last?.next(newestFirst);
   }
 
   least(): Entry<T> | undefined {
-    return this.#sorted.last?.least();
+    return this.#sorted.first?.least();
   }
 
   canEvictFor(ctx: CallContext, items: number, weight: number): boolean {
     const { priority = 0 } = ctx;
-    const itemsLeft = items - this.#sorted.countAbove(-priority);
-    const weightLeft = weight - this.#sorted.weightAbove(-priority);
+    const itemsLeft = items - this.#sorted.countBelow(priority);
+    const weightLeft = weight - this.#sorted.weightBelow(priority);
     if (itemsLeft <= 0 && weightLeft <= 0) return true;
     return this.levels.get(priority)?.canEvictFor(ctx, itemsLeft, weightLeft) ?? false;
   }
 
   evictionFor(ctx: CallContext, weight: number): Entry<T> | undefined {
     const { priority = 0 } = ctx;
-    const lowest = this.#sorted.last;
-    if (lowest === undefined || lowest.rank < -priority) return undefined;
-    return lowest.rank > -priority ? lowest.least() : lowest.evictionFor(ctx, weight);
+    const lowest = this.#sorted.first;
+    if (lowest === undefined || lowest.rank > priority) return undefined;
+    return lowest.rank < priority ? lowest.least() : lowest.evictionFor(ctx, weight);
   }
 
   weightAhead(ctx: CallContext, newestFirst: boolean): number {
     const { priority = 0 } = ctx;
     const equal = this.levels.get(priority)?.weightAhead(ctx, newestFirst) ?? 0;
-    return this.#sorted.weightBelow(-priority) + equal;
+    return this.#sorted.weightAbove(priority) + equal;
   }
 
   #changed(level: L, priority: number): void {

@@ -97,6 +97,11 @@ export class SumTree<N extends SumNode> {
     return this.#sum('count', rank, true);
   }
 
+  /** The sum of the counts of the nodes with a rank below `rank`. */
+  countBelow(rank: number): number {
+    return this.#sum('count', rank, false);
+  }
+
   /** The sum of the weights of the nodes with a rank above `rank`. */
   weightAbove(rank: number): number {
     return this.#sum('weight', rank, true);
