@@ -42,11 +42,11 @@ describe('no promise hangs', () => {
       onDrop: () => void queue.close(),
     });
     queue.tryPush('stale');
-    queue.tryPush('fresh', { cost: 9 });
     for (const ms of [50, 100]) {
       clock.advanceSync(ms);
       queue.peek();
     }
+    queue.tryPush('fresh', { cost: 9 });
     expect(await outcome(queue.push('heavy', { cost: 10 }))).toBe('SHUTTING_DOWN');
   });
 
