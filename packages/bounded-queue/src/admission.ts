@@ -73,7 +73,7 @@ export class Admission<T> {
     if (code === undefined) return;
     // A callback may have closed the queue meanwhile.
     const waits = code === 'QUEUE_FULL' && !isClosing() && this.producers.size < queue.maxWaitingProducers;
-    if (!waits) throw this.rejections.record(this.#rejection(code, ctx));
+    if (!waits) throw this.rejections.record(this.#rejection(isClosing() ? 'SHUTTING_DOWN' : code, ctx));
     contents.forbidQuiet();
     const accepted = this.producers.wait(item, ctx);
     settle();
