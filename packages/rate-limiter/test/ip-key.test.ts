@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clientKey, ipKey } from '../src/index.ts';
+import { clientKey, type IpKeyOptions, ipKey } from '../src/index.ts';
 
 describe('ipKey', () => {
   it.each([
@@ -15,7 +15,17 @@ describe('ipKey', () => {
     ['::', '0:0:0:0:0:0:0:0/64'],
     ['1:2:3:4:5:6:7::', '1:2:3:4:0:0:0:0/64'],
     ['::2:3:4:5:6:7:8', '0:2:3:4:0:0:0:0/64'],
-    ['64:ff9b::192.0.2.33', '64:ff9b:0:0:0:0:0:0/64'],
+    ['64:ff9b::192.0.2.33', '192.0.2.33'],
+    ['64:FF9B:0:0:0:0:C000:221', '192.0.2.33'],
+    ['64:ff9b:1::192.0.2.33', '64:ff9b:1:0:0:0:0:0/64'],
+    ['64:ff9b::1:0:0', '64:ff9b:0:0:0:0:0:0/64'],
+    ['203.0.113.9:50001', '203.0.113.9'],
+    ['[2001:db8::1]:443', '2001:db8:0:0:0:0:0:0/64'],
+    ['[2001:db8::1]', '2001:db8:0:0:0:0:0:0/64'],
+    ['[fe80::1%eth0]:8080', 'fe80:0:0:0:0:0:0:0/64'],
+    ['[::ffff:192.0.2.1]:443', '192.0.2.1'],
+    ['::ffff:192.0.2.1%1', '192.0.2.1'],
+    ['[::1]', '0:0:0:0:0:0:0:0/64'],
   ])('turns %s into %s', (address, key) => {
     expect(ipKey(address)).toBe(key);
   });
@@ -39,10 +49,52 @@ describe('ipKey', () => {
     '::1.2.3.4.5',
     ':',
     ':::',
-    '[::1]',
-    `${'1'.repeat(1_000_000)}::`,
-  ])('returns what is no address as it came', (text) => {
+    '[::1',
+    '[::1]:',
+    '[::1]:123456',
+    '[]:443',
+    '[unknown]:443',
+    '192.0.2.1:',
+    '192.0.2.1:123456',
+    '192.0.2.1:http',
+    ':443',
+    '64:ff9b::192.0.2',
+    'localhost:3000',
+  ])('returns the text %s, which is no address, as it came', (text) => {
     expect(ipKey(text)).toBe(text);
+  });
+
+  it('cuts a text that is no address, however long, to 100 characters', () => {
+    for (const text of [`${'1'.repeat(1_000_000)}::`, `[${':'.repeat(1_000_000)}]:1`, '%'.repeat(101)]) {
+      expect(ipKey(text)).toBe(`${text.slice(0, 100)}…`);
+    }
+    expect(ipKey('x'.repeat(100))).toBe('x'.repeat(100));
+  });
+
+  it('gives every port of an address the same key, and different addresses different ones', () => {
+    fc.assert(
+      fc.property(fc.ipV4(), fc.ipV6(), fc.nat(65_535), (ipv4, ipv6, port) => {
+        expect(ipKey(`${ipv4}:${port}`)).toBe(ipKey(ipv4));
+        expect(ipKey(`[${ipv6}]:${port}`)).toBe(ipKey(ipv6));
+        expect(ipKey(`64:ff9b::${ipv4}`)).toBe(ipv4);
+      }),
+    );
+  });
+
+  it('answers any text with a text of at most 101 characters', () => {
+    const garbage = fc.string({ unit: fc.constantFrom(...'0123456789abcf.:%[]/ x'), maxLength: 200 });
+    fc.assert(
+      fc.property(garbage, (text) => {
+        expect(ipKey(text).length).toBeLessThanOrEqual(101);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('names an unknown option', () => {
+    expect(() => ipKey('::1', { ipv6prefix: 64 } as IpKeyOptions)).toThrow(
+      'unknown option ipv6prefix: did you mean ipv6Prefix?',
+    );
   });
 
   it('groups by the prefix asked for', () => {

@@ -1,99 +1,59 @@
-import { checkInteger } from '@bp/core/kit';
+import { checkInteger, checkOptions, optionNames } from '@bp/core/kit';
+import { boundedText } from '../bounded-text.ts';
+import { formatIpAddress, parseIpAddress } from './ip-address.ts';
 
 /** How addresses are grouped into clients. */
 export interface IpKeyOptions {
-  /** Bits of an IPv6 address that name a client (1 to 128): a customer usually gets a /64 or more. Default: 64. */
+  /** Leading bits of an IPv6 address that identify a client (1 to 128): a customer usually gets a /64 or more. Default: 64. */
   readonly ipv6Prefix?: number | undefined;
-  /** Bits of an IPv4 address that name a client (1 to 32). Default: 32. */
+  /** Leading bits of an IPv4 address that identify a client (1 to 32). Default: 32. */
   readonly ipv4Prefix?: number | undefined;
 }
 
+const IP_KEY_OPTIONS = /* @__PURE__ */ optionNames<IpKeyOptions>({ ipv6Prefix: true, ipv4Prefix: true });
+const DEFAULT_IPV6_PREFIX = 64;
+const DEFAULT_IPV4_PREFIX = 32;
+/** A key that is no address is cut to this length. */
+const MAX_OTHER_LENGTH = 100;
+
 /**
- * The key of a client that is known by its address alone. Addresses of one prefix get one key, so that nobody gains by
- * changing the part they may choose; an IPv4 address written as an IPv6 one (`::ffff:192.0.2.1`) is the IPv4 address;
- * all spellings of an address are one. A zone (`%eth0`) is dropped. What is no address is returned as it came.
- * @throws RangeError if a prefix is not a number of bits.
+ * Returns the key of a client that is known only by its address, as it comes from a socket or from `X-Forwarded-For`.
+ *
+ * - Addresses of one prefix get one key, so a client gains nothing by changing the part that it may choose.
+ * - All spellings of an address get one key; a port (`192.0.2.1:443`, `[2001:db8::1]:443`) and a zone (`%eth0`) are dropped.
+ * - An IPv4 address inside an IPv6 one (`::ffff:192.0.2.1`, or NAT64: `64:ff9b::192.0.2.1`) gets the key of the IPv4 address.
+ * - A text that is no address is its own key, cut to 100 characters.
+ *
+ * @throws TypeError or RangeError naming the wrong option.
  */
 export function ipKey(address: string, options: IpKeyOptions = {}): string {
-  const { ipv6Prefix = 64, ipv4Prefix = 32 } = options;
+  const { ipv6Prefix = DEFAULT_IPV6_PREFIX, ipv4Prefix = DEFAULT_IPV4_PREFIX } = checkOptions(
+    options,
+    IP_KEY_OPTIONS,
+  );
   checkPrefix('ipv6Prefix', ipv6Prefix, 128);
   checkPrefix('ipv4Prefix', ipv4Prefix, 32);
-  const bytes = parseIpv4(address) ?? unmap(parseIpv6(address));
-  if (bytes === undefined) return address;
-  if (bytes.length === 4) return format(bytes, ipv4Prefix, 32, (octets) => octets.join('.'));
-  return format(bytes, ipv6Prefix, 128, formatGroups);
+  const bytes = parseIpAddress(address);
+  if (bytes === undefined) return boundedText(address, MAX_OTHER_LENGTH);
+  return networkOf(bytes, bytes.length === 4 ? ipv4Prefix : ipv6Prefix);
 }
 
 /**
- * The key of a client: its `id` if it has one, else its address. The two cannot be confused, whatever an id looks like.
- * @throws RangeError if a prefix is not a number of bits.
+ * Returns the key of a client: its `id` if it has one, else its address. An id never equals an address.
+ * @throws TypeError or RangeError naming the wrong option.
  */
 export function clientKey(id: string | undefined, address: string, options?: IpKeyOptions): string {
   return id === undefined || id === '' ? `ip:${ipKey(address, options)}` : `id:${id}`;
 }
 
 function checkPrefix(name: string, bits: number, max: number): void {
-  if (checkInteger(name, bits) > max)
+  if (checkInteger(name, bits) > max) {
     throw new RangeError(`${name} must be an integer of at most ${max}, got ${bits}`);
+  }
 }
 
-function parseIpv4(text: string): number[] | undefined {
-  if (text.length > 15) return undefined;
-  const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part))) return undefined;
-  const bytes = parts.map(Number);
-  return bytes.every((byte) => byte <= 255) ? bytes : undefined;
-}
-
-function parseIpv6(text: string): number[] | undefined {
-  const [address = ''] = text.slice(0, 100).split('%');
-  const halves = withoutIpv4Tail(address)?.split('::') ?? [];
-  const head = parseGroups(halves[0] ?? '');
-  const tail = parseGroups(halves[1] ?? '');
-  if (halves.length > 2 || head === undefined || tail === undefined) return undefined;
-  const missing = 16 - head.length - tail.length;
-  if (halves.length === 2 ? missing < 2 : missing !== 0) return undefined;
-  return [...head, ...new Array<number>(missing).fill(0), ...tail];
-}
-
-/** The last four bytes may be written as an IPv4 address. */
-function withoutIpv4Tail(address: string): string | undefined {
-  const start = address.lastIndexOf(':') + 1;
-  if (!address.includes('.')) return address;
-  const bytes = parseIpv4(address.slice(start));
-  return bytes && address.slice(0, start) + formatGroups(bytes);
-}
-
-function parseGroups(text: string): number[] | undefined {
-  if (text === '') return [];
-  const groups = text.split(':');
-  if (!groups.every((group) => /^[\da-f]{1,4}$/i.test(group))) return undefined;
-  return groups.flatMap((group) => {
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 255];
-  });
-}
-
-/** An IPv4 address that was mapped into IPv6 becomes one again. */
-function unmap(bytes: number[] | undefined): number[] | undefined {
-  const mapped = bytes?.slice(0, 12).join() === '0,0,0,0,0,0,0,0,0,0,255,255';
-  return mapped ? bytes?.slice(12) : bytes;
-}
-
-function format(
-  bytes: readonly number[],
-  prefix: number,
-  bits: number,
-  write: (bytes: number[]) => string,
-): string {
+function networkOf(bytes: readonly number[], prefix: number): string {
   const network = bytes.map((byte, i) => byte & (0xff << Math.max(0, Math.min(8, 8 * (i + 1) - prefix))));
-  return prefix === bits ? write(network) : `${write(network)}/${prefix}`;
-}
-
-/** Every group, without leading zeros: one spelling is enough for a key. */
-function formatGroups(bytes: readonly number[]): string {
-  const groups: string[] = [];
-  for (let i = 0; i < bytes.length; i += 2)
-    groups.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16));
-  return groups.join(':');
+  const address = formatIpAddress(network);
+  return prefix === 8 * bytes.length ? address : `${address}/${prefix}`;
 }

@@ -1,19 +1,21 @@
+import { boundedText } from '../bounded-text.ts';
+
 const MAX_SHOWN_CHARS = 64;
 
-/** A key that occurred often. */
+/** A frequent key. */
 export interface TopKey {
-  /** The key; of one longer than 64 characters the beginning, with an ellipsis. */
+  /** The key, cut to 64 characters and an ellipsis. */
   readonly key: string;
-  /** How often it occurred: at most this, and at least this minus `excess`. */
+  /** How often it occurred: at most this often, and at least `count - excess` times. */
   readonly count: number;
-  /** What `count` may be too high by. */
+  /** The largest possible error of `count`. */
   readonly excess: number;
 }
 
 /**
- * The keys that occur most often among any number of them, with a fixed number of counters: Space-Saving (Metwally,
- * Agrawal and El Abbadi, "Efficient computation of frequent and top-k elements in data streams"). Of `n` occurrences,
- * every key that has more than `n / counters` is certain to be among them.
+ * The most frequent of any number of keys, with a fixed number of counters: Space-Saving (Metwally, Agrawal and El Abbadi,
+ * "Efficient computation of frequent and top-k elements in data streams"). Of `n` occurrences, every key with more than
+ * `n / counters` is certain to be among them. Counting compares a key with every counter.
  */
 export class TopKeys {
   readonly #lows: Int32Array;
@@ -43,24 +45,17 @@ export class TopKeys {
       if (count < (counts[least] as number)) least = i;
     }
     // A new key takes over the lowest count: it may have occurred as often before.
-    this.#keys[least] = shown(key);
+    this.#keys[least] = boundedText(key, MAX_SHOWN_CHARS);
     this.#lows[least] = low;
     this.#highs[least] = high;
     this.#excess[least] = counts[least] as number;
     counts[least] = (counts[least] as number) + 1;
   }
 
-  /** The keys with the highest counts, highest first. */
+  /** Returns the keys with the highest counts, highest first. */
   top(): readonly TopKey[] {
     return this.#keys
       .map((key, i) => ({ key, count: this.#counts[i] as number, excess: this.#excess[i] as number }))
       .sort((a, b) => b.count - a.count);
   }
-}
-
-function shown(value: string): string {
-  const key = String(value);
-  if (key.length <= MAX_SHOWN_CHARS) return key;
-  // Put together anew: a slice would keep the whole key alive.
-  return `${key.slice(0, MAX_SHOWN_CHARS).split('').join('')}…`;
 }
