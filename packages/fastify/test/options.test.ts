@@ -40,7 +40,7 @@ describe('options', () => {
     [{ rateLimit: { limiter: {} } }, 'rateLimit.limiter must have an acquire() method'],
     [
       { rateLimit: { rate: 1 }, tiers: { gold: { rateLimit: { rate: 'many' } } } },
-      'rateLimit: tiers["gold"]: rate must',
+      'rateLimit: tiers.gold.rate must',
     ],
     [
       { rateLimit: { rate: 1 }, tiers: { 'g\n': { rateLimit: { rate: 1 } } } },
