@@ -28,7 +28,7 @@ async function instance(key: string): Promise<void> {
   const limiter = new RedisRateLimiter({ client: fromIoredis(redis), rate: RATE, burst: RATE });
   const end = performance.now() + SECONDS * 1000;
   while (performance.now() < end) {
-    await limiter.acquire(key).catch(() => new Promise((resolve) => setTimeout(resolve, 5)));
+    await limiter.acquire({ key }).catch(() => new Promise((resolve) => setTimeout(resolve, 5)));
   }
   process.send?.(limiter.stats());
   redis.disconnect();

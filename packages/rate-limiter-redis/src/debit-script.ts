@@ -1,84 +1,138 @@
 import type { RedisClient } from './redis-client.ts';
+import { hexDigest } from './store-keys.ts';
 
 /**
- * GCRA on the server, by the server's clock: takes between ARGV[3] and ARGV[4] permits, or none.
+ * GCRA (ITU-T I.371) on the server, by the server's clock. Amounts are units, millionths of a permit.
  *
- * The theoretical arrival time is kept as seconds and microseconds apart, since one number of microseconds since
- * 1970 has no bits left for their fractions. A rejection writes nothing, and every key that is written expires when it
- * would decide like one never seen.
+ * ARGV: the microseconds of one unit, and of all units that the bucket holds; a debt to charge first; units to take beside the
+ * calls, as far as they are there; then pairs of a cost and how many calls of that cost follow each other. Every call takes its
+ * whole cost or nothing, in order.
+ *
+ * The stored time is seconds and microseconds apart: one number of microseconds since 1970 has no bits left for fractions.
+ * A rejection writes nothing. Every key expires when it would decide like a key that does not exist.
  */
-const SOURCE = `
+export const SOURCE = `
 local time = redis.call('TIME')
 local second, micro = tonumber(time[1]), tonumber(time[2])
 local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
-local least, most = tonumber(ARGV[3]), tonumber(ARGV[4])
+local debt, extra = tonumber(ARGV[3]), tonumber(ARGV[4])
 
+local saved = redis.pcall('GET', KEYS[1])
 local ahead = 0
-local saved = redis.call('GET', KEYS[1])
 if saved then
-  local s, u = string.match(saved, '^(%d+):([%d.]+)$')
+  if type(saved) == 'table' and not string.find(saved.err or '', 'WRONGTYPE', 1, true) then return saved end
+  local s, u
+  if type(saved) == 'string' then s, u = string.match(saved, '^(%d+):(%d+%.%d+)$') end
+  if not s then return {'foreign'} end
   ahead = (tonumber(s) - second) * 1000000 + (tonumber(u) - micro)
   ahead = math.max(0, math.min(ahead, tolerance))
 end
+ahead = math.min(ahead + debt * interval, math.max(ahead, tolerance))
 
-local wait = ahead + least * interval - tolerance
-if wait > 0 then
-  return {'0', string.format('%.3f', wait), string.format('%.3f', ahead)}
+local slack = 0.001 + tolerance * 1e-12
+local available = math.floor((tolerance - ahead + slack) / interval)
+local granted = 0
+for i = 5, #ARGV, 2 do
+  local cost, count = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+  granted = granted + cost * math.min(count, math.floor((available - granted) / cost))
 end
-
-local granted = math.min(most, (tolerance - ahead) / interval)
+granted = granted + math.min(extra, available - granted)
 ahead = ahead + granted * interval
-local due = micro + ahead
-local seconds = second + math.floor(due / 1000000)
-redis.call('SET', KEYS[1], string.format('%.0f:%.6f', seconds, due % 1000000), 'PX', math.ceil(ahead / 1000) + 1)
-return {string.format('%.9f', granted), '0', string.format('%.3f', ahead)}
-`;
 
-/** What the server decided. */
-export interface Debit {
-  /** Permits taken: 0 for a rejection. */
-  readonly granted: number;
-  /** Milliseconds until the least that was asked for is there; 0 if it was granted. */
-  readonly retryAfterMs: number;
-  /** Milliseconds until the key is back to full. */
-  readonly fullAfterMs: number;
-}
+if granted > 0 or debt > 0 then
+  local due = micro + ahead
+  local seconds = second + math.floor(due / 1000000)
+  redis.call('SET', KEYS[1], string.format('%.0f:%.6f', seconds, due % 1000000), 'PX', math.ceil(ahead / 1000) + 1)
+end
+return {string.format('%.0f', granted), string.format('%.3f', ahead)}
+`;
 
 /** A limit in the script's terms. */
 export interface DebitLimit {
-  readonly microsPerPermit: number;
+  readonly microsPerUnit: number;
   readonly toleranceMicros: number;
 }
 
-/** Runs the script by its digest, and sends its source only to a server that does not know it (yet, or any more). */
+/** What to take. Amounts are units. */
+export interface DebitRequest {
+  readonly key: string;
+  /** The costs of calls, in their order. */
+  readonly costs: readonly number[];
+  /** What to take beside them, as far as it is there. */
+  readonly extra: number;
+  /** What was spent without the store and is charged first; it empties the bucket at most. */
+  readonly debt: number;
+}
+
+/** The store's decision. */
+export interface Debit {
+  /** Units taken. Spending them on the calls in order, on each whole or not at all, admits the calls that the store admitted. */
+  readonly granted: number;
+  /** Milliseconds until the bucket is full again. */
+  readonly fullAfterMs: number;
+}
+
+/** Runs the script by its digest. Sends the source only to a server that does not know the script, or has forgotten it. */
 export class DebitScript {
   readonly #client: RedisClient;
-  #digest: Promise<string> | undefined;
+  readonly #limit: DebitLimit;
+  #digest: string | undefined;
 
-  constructor(client: RedisClient) {
+  constructor(client: RedisClient, limit: DebitLimit) {
     this.#client = client;
+    this.#limit = limit;
   }
 
-  /** Takes `least` to `most` permits from `key`, or none. Rejects when the store does not answer as it should. */
-  async debit(key: string, limit: DebitLimit, least: number, most: number): Promise<Debit> {
-    const args = ['1', key, limit.microsPerPermit, limit.toleranceMicros, least, most].map(String);
-    this.#digest ??= sha1(SOURCE);
-    let reply: unknown;
+  /**
+   * Resolves to undefined if the key holds the value of another program, which is left untouched. Rejects if the store does
+   * not answer as it should.
+   */
+  async run({ key, costs, extra, debt }: DebitRequest): Promise<Debit | undefined> {
+    const { microsPerUnit, toleranceMicros } = this.#limit;
+    const numbers = [microsPerUnit, toleranceMicros, debt, extra, ...runLengths(costs)];
+    const args = ['1', key, ...numbers.map(String)];
+    if (this.#digest === undefined) {
+      this.#computeDigest();
+      return parse(await this.#client.command(['EVAL', SOURCE, ...args]));
+    }
     try {
-      reply = await this.#client.command(['EVALSHA', await this.#digest, ...args]);
+      return parse(await this.#client.command(['EVALSHA', this.#digest, ...args]));
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      reply = await this.#client.command(['EVAL', SOURCE, ...args]);
+      return parse(await this.#client.command(['EVAL', SOURCE, ...args]));
     }
-    const [granted, wait, ahead] = (Array.isArray(reply) ? reply : []).map(Number);
-    if (granted === undefined || wait === undefined || ahead === undefined || Number.isNaN(granted)) {
-      throw new TypeError('the store answered something else than a decision');
-    }
-    return { granted, retryAfterMs: wait / 1000, fullAfterMs: ahead / 1000 };
+  }
+
+  /** No call waits for the digest: until it is there, the source is sent. */
+  #computeDigest(): void {
+    hexDigest('SHA-1', SOURCE).then(
+      (digest) => {
+        this.#digest = digest;
+      },
+      // Without SHA-1 the source is sent every time.
+      () => {},
+    );
   }
 }
 
-async function sha1(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-1', new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+/** Returns every cost with how often it follows itself. */
+function runLengths(costs: readonly number[]): number[] {
+  const runs: number[] = [];
+  let count = 0;
+  costs.forEach((cost, index) => {
+    count++;
+    if (costs[index + 1] === cost) return;
+    runs.push(cost, count);
+    count = 0;
+  });
+  return runs;
+}
+
+function parse(reply: unknown): Debit | undefined {
+  const [first, second]: readonly unknown[] = Array.isArray(reply) ? reply : [];
+  if (String(first) === 'foreign') return undefined;
+  const granted = Number(first ?? Number.NaN);
+  const aheadMicros = Number(second ?? Number.NaN);
+  if (!(granted >= 0 && aheadMicros >= 0)) throw new TypeError('the reply of the store is no decision');
+  return { granted, fullAfterMs: aheadMicros / 1000 };
 }

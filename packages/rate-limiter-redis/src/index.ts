@@ -1,4 +1,4 @@
-export type { AwayMode, RedisRateLimiterOptions, SharingMode } from './options.ts';
+export type { RedisRateLimiterOptions, SharingMode } from './options.ts';
 export {
   fromIoredis,
   fromNodeRedis,
@@ -6,5 +6,5 @@ export {
   type NodeRedisLike,
   type RedisClient,
 } from './redis-client.ts';
-export { RedisRateLimiter, type RedisRateLimiterStats, type StoreChange } from './redis-rate-limiter.ts';
-export type { StoreState } from './shared-bucket.ts';
+export { RedisRateLimiter, type RedisRateLimiterStats } from './redis-rate-limiter.ts';
+export type { StoreChange, StoreState } from './shared-bucket.ts';

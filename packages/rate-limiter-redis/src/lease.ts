@@ -1,93 +1,86 @@
-/** How much a newly observed demand counts against the demand before. */
-const SMOOTHING = 0.5;
-/** A new batch is asked for when what is at hand is down to this share of the last, so that nobody waits for it. */
-const LOW_WATER = 0.25;
-
-interface Batch {
-  permits: number;
+/** Units that were debited together and may be spent until `expiresAt`. */
+export interface Batch {
+  units: number;
   readonly expiresAt: number;
 }
 
 /**
- * What one instance holds of one key: permits it has debited from the shared bucket and may spend until they expire,
- * or the store's word that there are none before some time. All times are milliseconds of this instance's clock.
+ * The permits of one key that this instance has debited from the shared bucket and not spent yet. Amounts are units
+ * (millionths of a permit), times are milliseconds of this instance's clock.
  *
- * A batch expires `leaseMs` after it was asked for, not after it came: the debit happened in between, so what is
- * spent was debited at most `leaseMs` before, however late the reply. With the shared bucket smaller by what comes
- * back in `leaseMs`, the sum of all that is spent never passes the limit.
+ * A batch expires `leaseMs` after it was asked for, not after its reply came: so every unit is spent within `leaseMs` of
+ * its debit, however late the reply. The shared bucket is smaller than the burst by what comes back in `leaseMs`; hence the
+ * sum of what all instances spend never passes the limit.
  */
 export class Lease {
-  /** The refill under way, if any; whoever needs permits meanwhile waits for the same one. */
-  refill: Promise<boolean> | undefined;
-  #current: Batch | undefined;
-  #next: Batch | undefined;
-  #lastGranted = 0;
-  #rejectedUntil = Number.NEGATIVE_INFINITY;
-  #rejectedCost = Number.POSITIVE_INFINITY;
-  #demandPerMs = 0;
-  #asked = 0;
-  #askedSince: number;
+  readonly #leaseMs: number;
+  /** At most two, the one that expires first in front. */
+  readonly #batches: Batch[];
 
-  constructor(now: number) {
-    this.#askedSince = now;
+  constructor(leaseMs: number, batches: readonly Batch[] = []) {
+    this.#leaseMs = leaseMs;
+    this.#batches = batches.map((batch) => ({ ...batch }));
   }
 
-  /** Spends `cost` if it is at hand. */
-  trySpend(cost: number, now: number): boolean {
-    this.#asked += cost;
-    while (this.#current !== undefined) {
-      if (now < this.#current.expiresAt && this.#current.permits >= cost) {
-        this.#current.permits -= cost;
-        return true;
-      }
-      this.#current = this.#next;
-      this.#next = undefined;
+  /** What is held, as a copy. */
+  get batches(): readonly Readonly<Batch>[] {
+    return this.#batches.map((batch) => ({ ...batch }));
+  }
+
+  /** Units at hand. */
+  available(now: number): number {
+    this.#expire(now);
+    let sum = 0;
+    for (const { units } of this.#batches) sum += units;
+    return sum;
+  }
+
+  /** Spends `units` if they are at hand; batches add up. */
+  trySpend(units: number, now: number): boolean {
+    return this.spendWith(units, 0, now) >= 0;
+  }
+
+  /**
+   * Spends `units` from what is at hand, and from `grant`, a reply of the store that has just come, where that is not enough.
+   * Returns what is left of the grant, or -1 if both together are too little; then nothing is spent.
+   */
+  spendWith(units: number, grant: number, now: number): number {
+    const available = this.available(now);
+    if (available + grant < units) return -1;
+    let missing = units;
+    for (let first = this.#batches[0]; first !== undefined && missing > 0; first = this.#batches[0]) {
+      const spent = Math.min(first.units, missing);
+      first.units -= spent;
+      missing -= spent;
+      if (first.units === 0) this.#batches.shift();
     }
-    return false;
+    return grant - missing;
   }
 
-  /** Milliseconds for which the store has rejected `cost`; 0 if it has not. */
-  rejectedForMs(cost: number, now: number): number {
-    return cost >= this.#rejectedCost ? Math.max(0, this.#rejectedUntil - now) : 0;
-  }
-
-  /** Whether it is time to ask for more, though what is at hand will do for now. */
-  isLow(): boolean {
-    return (this.#current?.permits ?? 0) + (this.#next?.permits ?? 0) < this.#lastGranted * LOW_WATER;
-  }
-
-  /** How many permits to ask for: what will be spent in half of `leaseMs` as things go, from `least` to `most`. */
-  nextBatch(least: number, most: number, leaseMs: number, now: number): number {
-    const elapsedMs = now - this.#askedSince;
-    if (elapsedMs > 0) {
-      const observed = this.#asked / elapsedMs;
-      this.#demandPerMs += (this.#demandPerMs === 0 ? 1 : SMOOTHING) * (observed - this.#demandPerMs);
-      this.#asked = 0;
-      this.#askedSince = now;
+  /** Takes up what is left of a grant that was asked for at `askedAt`. */
+  receive(units: number, askedAt: number, now: number): void {
+    const expiresAt = askedAt + this.#leaseMs;
+    if (units <= 0 || now >= expiresAt) return;
+    this.#expire(now);
+    const [first, second] = this.#batches;
+    if (first !== undefined && second !== undefined) {
+      // Replies may come out of order, and the earlier expiry is the safe one for both.
+      this.#batches.splice(0, 2, {
+        units: first.units + second.units,
+        expiresAt: Math.min(first.expiresAt, second.expiresAt),
+      });
     }
-    return Math.max(least, Math.min(most, Math.ceil((this.#demandPerMs * leaseMs) / 2)));
+    this.#batches.push({ units, expiresAt });
+    this.#batches.sort((a, b) => a.expiresAt - b.expiresAt);
   }
 
-  /** Takes in a batch that expires at `expiresAt`. */
-  receive(permits: number, expiresAt: number): void {
-    this.#lastGranted = permits;
-    this.#rejectedUntil = Number.NEGATIVE_INFINITY;
-    if (this.#current === undefined) this.#current = { permits, expiresAt };
-    else this.#next = { permits, expiresAt };
-  }
-
-  /** Remembers that the store rejects `cost`, and whatever costs more, until `until`. */
-  reject(cost: number, until: number): void {
-    this.#rejectedCost = cost;
-    this.#rejectedUntil = until;
-  }
-
-  /** Whether nothing is lost by forgetting it. */
-  isForgettable(now: number): boolean {
-    const holds = (batch: Batch | undefined): boolean =>
-      batch !== undefined && batch.permits > 0 && now < batch.expiresAt;
-    return (
-      this.refill === undefined && now >= this.#rejectedUntil && !holds(this.#current) && !holds(this.#next)
-    );
+  #expire(now: number): void {
+    for (
+      let first = this.#batches[0];
+      first !== undefined && now >= first.expiresAt;
+      first = this.#batches[0]
+    ) {
+      this.#batches.shift();
+    }
   }
 }

@@ -8,95 +8,113 @@ import {
   checkOneOf,
   checkOptions,
   checkPositive,
+  optionNames,
 } from '@bp/core/kit';
 import type { RedisClient } from './redis-client.ts';
+import { type LimitOptions, resolveLimit, type SharedLimit } from './shared-limit.ts';
 
-/** `strict`: one round trip a decision. `leased`: permits are debited in batches and spent locally. */
+/** `strict`: one round trip a decision. `leased`: permits are debited in batches and spent by the instance. */
 export type SharingMode = 'strict' | 'leased';
 
-/** What to do while the store is away: serve a local share of the limit, reject everybody, or admit everybody. */
-export type AwayMode = 'local' | 'closed' | 'open';
-
 /** Options of `RedisRateLimiter`. */
-export interface RedisRateLimiterOptions {
+export interface RedisRateLimiterOptions extends LimitOptions {
   /** The store: `fromIoredis(client)` or `fromNodeRedis(client)`. */
   readonly client: RedisClient;
-  /** Permits per `intervalMs` for each key, over all instances (> 0). */
-  readonly rate: number;
-  /** Milliseconds in which `rate` permits come back (> 0). Default: 1000. */
-  readonly intervalMs?: number | undefined;
-  /** Permits a key may spend at once after a rest, over all instances (> 0). Default: `rate`, at least 1. */
-  readonly burst?: number | undefined;
   /** Default: `leased`. */
   readonly mode?: SharingMode | undefined;
   /**
-   * Milliseconds a lease may be spent after it was asked for (> 0); it must be shorter than the burst takes to come
-   * back. What is lent out is taken from the burst, so a single call of a leased limit may cost up to
-   * `burst - rate * leaseMs / intervalMs`. Default: half the time the burst takes to come back.
+   * What happens while the store is unavailable. `local`: each instance serves `localShare` of the limit. `closed`: every call
+   * is rejected. `open`: every call is admitted. Default: `local`.
    */
-  readonly leaseMs?: number | undefined;
-  /** Default: `local`. */
-  readonly whenAway?: AwayMode | undefined;
+  readonly whenUnavailable?: 'local' | 'closed' | 'open' | undefined;
   /**
-   * The share of rate and burst (above 0, at most 1) that this instance serves while the store is away. The limit
-   * holds through an outage if the shares of all instances add up to at most 1. Default: 0.5.
+   * The share of rate and burst (above 0, at most 1) that this instance serves while the store is unavailable; at least one
+   * permit at a time. The shares of all instances should add up to at most 1. Default: 0.5.
    */
   readonly localShare?: number | undefined;
-  /** Milliseconds after which an unanswered command counts as failed (> 0). Default: 250. */
+  /**
+   * What a key has at hand here when an outage begins. `full`: its share of the burst, less what this instance admitted
+   * lately. `empty`: nothing. Default: `full`.
+   */
+  readonly localStart?: 'full' | 'empty' | undefined;
+  /** Milliseconds after which a command without reply counts as failed (> 0). Default: 250. */
   readonly storeTimeoutMs?: number | undefined;
-  /** Failed commands in a row after which the store counts as away (>= 1). Default: 3. */
-  readonly failuresUntilAway?: number | undefined;
-  /** Milliseconds between two looks whether the store is back (> 0), with jitter of a fifth. Default: 1000. */
-  readonly probeEveryMs?: number | undefined;
-  /** Keys whose lease or rejection is remembered in this instance (>= 1); beyond it a key is decided by the store. Default: 10 000. */
+  /** Failed commands in a row after which the store counts as unavailable (>= 1). Default: 3. */
+  readonly consecutiveFailures?: number | undefined;
+  /** Milliseconds between two probes of an unavailable store (> 0), plus up to a fifth at random. Default: 1000. */
+  readonly probeIntervalMs?: number | undefined;
+  /** Keys whose state is held in this instance (>= 1). Default: 10 000. */
   readonly maxKeys?: number | undefined;
-  /** Put before every key in the store (up to 100 characters). Default: `bp:`. */
+  /** Calls that may wait for the store at once (>= 1); further calls are rejected with `QUEUE_FULL`. Default: 10 000. */
+  readonly maxQueue?: number | undefined;
+  /** The beginning of every key in the store (up to 100 characters). Default: `bp:`. */
   readonly prefix?: string | undefined;
-  /** What it is called in rejections (1 to 100 characters). Default: `redis-rate-limiter`. */
+  /**
+   * The name in rejections, and part of every key in the store (1 to 100 characters). Limiters of one name share their
+   * limit, and must have the same options. Default: `redis-rate-limiter`.
+   */
   readonly name?: string | undefined;
-  /** The only source of time on this side; the store decides by its own. Default: the platform's monotonic clock. */
+  /** The only source of time on this side; the store decides by its own clock. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
   /** Numbers from 0 to 1 for the jitter of probes. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
-/** The same as the code holds it: nothing is undefined. */
+/** The options as the code holds them: nothing is undefined. */
 export type ResolvedRedisRateLimiterOptions = {
-  readonly [K in keyof RedisRateLimiterOptions]-?: Exclude<RedisRateLimiterOptions[K], undefined>;
-};
+  readonly [K in Exclude<keyof RedisRateLimiterOptions, keyof LimitOptions>]-?: Exclude<
+    RedisRateLimiterOptions[K],
+    undefined
+  >;
+} & { readonly limit: SharedLimit };
+
+const NAMES = optionNames<RedisRateLimiterOptions>({
+  client: true,
+  rate: true,
+  intervalMs: true,
+  burst: true,
+  mode: true,
+  leaseMs: true,
+  whenUnavailable: true,
+  localShare: true,
+  localStart: true,
+  storeTimeoutMs: true,
+  consecutiveFailures: true,
+  probeIntervalMs: true,
+  maxKeys: true,
+  maxQueue: true,
+  prefix: true,
+  name: true,
+  clock: true,
+  random: true,
+});
 
 const MAX_PREFIX_LENGTH = 100;
 
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveOptions(options: RedisRateLimiterOptions): ResolvedRedisRateLimiterOptions {
-  const { client, mode, whenAway, prefix = 'bp:' } = checkOptions(options);
-  checkFunction('client.command', checkOptions(client).command);
+  const { client, prefix = 'bp:' } = checkOptions(options, NAMES);
+  checkFunction('client.command', checkOptions(client, undefined, 'client').command);
   if (typeof prefix !== 'string' || prefix.length > MAX_PREFIX_LENGTH) {
     throw new TypeError(`prefix must be a string of at most ${MAX_PREFIX_LENGTH} characters`);
   }
-  const rate = checkPositive('rate', options.rate);
-  const intervalMs = checkPositive('intervalMs', options.intervalMs ?? 1000);
-  const burst = checkPositive('burst', options.burst ?? Math.max(1, rate));
-  const refillMs = (burst * intervalMs) / rate;
-  const leaseMs = checkPositive('leaseMs', options.leaseMs ?? refillMs / 2);
-  if (leaseMs >= refillMs) {
-    throw new RangeError(
-      `leaseMs must be below burst * intervalMs / rate = ${refillMs}, the time the burst takes to come back, got ${leaseMs}`,
-    );
-  }
+  const mode = checkOneOf('mode', options.mode ?? 'leased', ['strict', 'leased']);
   return {
     client,
-    rate,
-    intervalMs,
-    burst,
-    leaseMs,
-    mode: checkOneOf('mode', mode ?? 'leased', ['strict', 'leased']),
-    whenAway: checkOneOf('whenAway', whenAway ?? 'local', ['local', 'closed', 'open']),
+    mode,
+    limit: resolveLimit(options, mode === 'leased'),
+    whenUnavailable: checkOneOf('whenUnavailable', options.whenUnavailable ?? 'local', [
+      'local',
+      'closed',
+      'open',
+    ]),
     localShare: checkBetween('localShare', options.localShare ?? 0.5, Number.MIN_VALUE, 1),
+    localStart: checkOneOf('localStart', options.localStart ?? 'full', ['full', 'empty']),
     storeTimeoutMs: checkPositive('storeTimeoutMs', options.storeTimeoutMs ?? 250),
-    failuresUntilAway: checkInteger('failuresUntilAway', options.failuresUntilAway ?? 3),
-    probeEveryMs: checkPositive('probeEveryMs', options.probeEveryMs ?? 1000),
+    consecutiveFailures: checkInteger('consecutiveFailures', options.consecutiveFailures ?? 3),
+    probeIntervalMs: checkPositive('probeIntervalMs', options.probeIntervalMs ?? 1000),
     maxKeys: checkInteger('maxKeys', options.maxKeys ?? 10_000),
+    maxQueue: checkInteger('maxQueue', options.maxQueue ?? 10_000),
     prefix,
     name: checkName('name', options.name ?? 'redis-rate-limiter'),
     clock: checkClock('clock', options.clock ?? systemClock),

@@ -1,212 +1,251 @@
-import { type CallContext, RejectedError, type Unsubscribe } from '@bp/core';
-import { EMPTY_CONTEXT, rejectionAtEntry, watchContext } from '@bp/core/kit';
-import { PerClientRateLimiter } from '@bp/rate-limiter';
-import type { DebitLimit } from './debit-script.ts';
-import type { Lease } from './lease.ts';
-import { Leases } from './leases.ts';
+import { type CallContext, type DrainOptions, type Policy, RejectedError, type Unsubscribe } from '@bp/core';
+import { Closing, EMPTY_CONTEXT, isOver, Rejections, rejectionAtEntry, rejectionIfOver } from '@bp/core/kit';
+import { checkCost, checkKey, hasValidFields } from './call-fields.ts';
+import { Decider, type Decision } from './decider.ts';
+import { KeyState } from './key-state.ts';
+import { KeyTable } from './key-table.ts';
 import {
   type RedisRateLimiterOptions,
   type ResolvedRedisRateLimiterOptions,
   resolveOptions,
 } from './options.ts';
-import { SharedBucket, type StoreState } from './shared-bucket.ts';
+import { PendingCalls } from './pending-calls.ts';
+import { SharedBucket, type StoreChange, type StoreState } from './shared-bucket.ts';
+import { localLimit, toPermits, toUnits } from './shared-limit.ts';
+import { isLong, StoreKeys } from './store-keys.ts';
+import { StoreRequests } from './store-requests.ts';
 
-const MAX_KEY_LENGTH = 512;
-
-/** What happened when the store went away or came back. */
-export interface StoreChange {
-  readonly from: StoreState;
-  readonly to: StoreState;
-}
+const NEVER = { retryAfterMs: Number.POSITIVE_INFINITY };
 
 /** A snapshot of a `RedisRateLimiter`: gauges and counters that only grow. */
 export interface RedisRateLimiterStats {
-  /** Whether the store decides, or this instance alone because the store is away. */
+  /** Whether the store decides, or this instance by `whenUnavailable`. */
   readonly store: StoreState;
-  /** Keys whose lease or rejection is remembered. */
+  /** Keys whose state is held in this instance. */
   readonly keys: number;
+  /** Calls that wait for the store. */
+  readonly queued: number;
   readonly admitted: number;
   readonly rejected: number;
-  /** Commands sent to the store. */
+  /** Requests sent to the store, and how many of them brought no decision. */
   readonly roundTrips: number;
-  /** Decisions made without the store because it was away. */
-  readonly decidedAway: number;
+  readonly failedRoundTrips: number;
+  /** The smoothed time from a request to its reply; 0 before the first. */
+  readonly roundTripMs: number;
+  /** Calls that `whenUnavailable` decided. */
+  readonly decidedLocally: number;
 }
 
 /**
- * One limit for each key over any number of instances, kept in Redis or Valkey.
+ * Limits the rate of each key over any number of instances, through Redis or Valkey.
  *
- * In `strict` mode every decision is one round trip. In `leased` mode (the default) an instance debits permits in
- * batches, sized by how fast it spends them, before it spends any; what is out never passes the limit, whatever
- * crashes, and what is not spent comes back by expiry.
+ * In `strict` mode every decision is one round trip. In `leased` mode (the default) an instance debits permits in batches,
+ * sized by the demand that it sees, before it spends any. In any window of `w` milliseconds all instances together admit
+ * at most `burst + rate * w / intervalMs`; where a round trip takes longer than `leaseMs` (0 in strict mode), `w` is longer by
+ * that difference. Source: GCRA (ITU-T I.371); leases as in YouTube's Doorman.
+ *
+ * A call that waits for the store keeps the process alive, at most for `storeTimeoutMs`.
  */
-export class RedisRateLimiter {
+export class RedisRateLimiter implements Policy {
   readonly #options: ResolvedRedisRateLimiterOptions;
+  readonly #storeKeys: StoreKeys;
   readonly #bucket: SharedBucket;
-  readonly #leases: Leases;
-  readonly #local: PerClientRateLimiter;
-  readonly #limit: DebitLimit;
-  /** The most a single call may cost, in permits. */
-  readonly #largest: number;
-  #closed = false;
+  readonly #decider: Decider;
+  readonly #requests: StoreRequests;
+  readonly #keys: KeyTable<KeyState>;
+  /** Serves all keys for which the table has no room. */
+  readonly #overflow: KeyState;
+  readonly #pending: PendingCalls;
+  readonly #rejections: Rejections;
+  readonly #closing: Closing;
   #admitted = 0;
-  #rejected = 0;
-  #decidedAway = 0;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: RedisRateLimiterOptions) {
     const resolved = resolveOptions(options);
-    const { rate, intervalMs, burst, leaseMs, mode, localShare, name, clock, maxKeys } = resolved;
+    const { clock, name, limit, localShare, localStart, maxKeys, prefix } = resolved;
+    const local = localLimit(limit, localShare, localStart);
     this.#options = resolved;
+    this.#storeKeys = new StoreKeys(prefix, name);
     this.#bucket = new SharedBucket(resolved);
-    this.#leases = new Leases(maxKeys);
-    this.#local = new PerClientRateLimiter({
-      rate: rate * localShare,
-      intervalMs,
-      burst: burst * localShare,
-      maxKeys: maxKeys,
-      name,
+    this.#decider = new Decider(resolved, this.#bucket);
+    this.#requests = new StoreRequests(resolved, this.#bucket, this.#decider);
+    this.#overflow = new KeyState(limit, local, clock.now(), true);
+    this.#keys = new KeyTable(
+      maxKeys,
+      () => new KeyState(limit, local, clock.now()),
+      (state) => state.isForgettable(this.#bucket.outageAt, clock.now()),
+    );
+    this.#rejections = new Rejections(name);
+    this.#pending = new PendingCalls(clock, name, () => this.#closing.settleIfIdle());
+    this.#closing = new Closing({
       clock,
+      isIdle: () => this.#pending.size === 0,
+      cancelRest: () => this.#pending.rejectAll('SHUTTING_DOWN'),
     });
-    this.#largest = mode === 'strict' ? burst : burst - (rate * leaseMs) / intervalMs;
-    const microsPerPermit = (intervalMs * 1000) / rate;
-    this.#limit = { microsPerPermit, toleranceMicros: this.#largest * microsPerPermit };
+    this.#bucket.onChange(({ to }) => {
+      if (to === 'available') void this.#requests.reportDebts(this.#keys.entries());
+    });
+  }
+
+  /** The highest cost of a call. */
+  get maxCost(): number {
+    return toPermits(this.#options.limit.capacity);
   }
 
   /**
-   * Takes `ctx.cost` permits (default 1) of `key`, or rejects at once: it never waits for permits, only for the store.
+   * Takes `ctx.cost` permits (default 1) of `ctx.key` (default: one key that all such calls share). Waits for the store
+   * if it must, at most `storeTimeoutMs`; never for permits.
    *
-   * Rejects with a `RejectedError` of code `RATE_LIMITED` and the time after which the call would be admitted, or
-   * `DEADLINE_EXCEEDED`, `CANCELLED`, `SHUTTING_DOWN`; with a `RangeError` if the cost is above what can ever be
-   * admitted or the key is not a string of 1 to 512 characters.
+   * Rejects with a `RejectedError`: `RATE_LIMITED` with the time after which the call would be admitted, `QUEUE_FULL`,
+   * `DEADLINE_EXCEEDED`, `CANCELLED` or `SHUTTING_DOWN`. Rejects with a `RangeError` for a cost that is not above 0 or is
+   * above {@link RedisRateLimiter.maxCost}, and with a `TypeError` for a key that is no string. A key of any length will do.
    */
-  async acquire(key: string, ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
-    const cost = this.#checkCall(key, ctx);
-    const over = rejectionAtEntry(ctx, this.#options.clock, this.#options.name);
-    if (over !== undefined) throw this.#count(over);
-    if (this.#closed) throw this.#count(new RejectedError('SHUTTING_DOWN', this.#options.name));
-
-    const rejection = await this.#whileWanted(ctx, this.#decide(key, cost));
-    if (rejection !== undefined) throw this.#count(rejection);
+  async acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
+    const units = toUnits(checkCost(ctx, this.maxCost));
+    const key = checkKey(ctx);
+    const storeKey = isLong(key) ? await this.#storeKeys.ofLong(key) : this.#storeKeys.of(key);
+    const rejection = this.#rejectionAtEntry(ctx) ?? (await this.#decideOrWait(storeKey, units, ctx));
+    if (rejection !== undefined) throw this.#rejections.record(rejection);
     this.#admitted++;
   }
 
-  /** Runs `fn` if {@link RedisRateLimiter.acquire} admits it; its result and its errors pass untouched. */
+  /** Runs `fn` if {@link RedisRateLimiter.acquire} admits the call; its result and its errors pass untouched. */
   async execute<T>(
-    key: string,
     fn: (ctx: CallContext) => T | PromiseLike<T>,
     ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
-    await this.acquire(key, ctx);
+    await this.acquire(ctx);
     return fn(ctx);
   }
 
-  /** Calls `listener` when the store goes away or comes back. */
+  /**
+   * Takes permits only if this instance can decide at once: from its lease, or locally while the store is unavailable. Else
+   * it asks for a batch, so that later calls may be admitted, and rejects. It rejects every key of more than 200 characters, and
+   * in strict mode every call while the store is available. Never throws.
+   */
+  tryAcquire(ctx: CallContext = EMPTY_CONTEXT, now: number = this.#options.clock.now()): boolean {
+    const { clock, name } = this.#options;
+    const { key = '', cost = 1 } = ctx;
+    if (!hasValidFields(ctx, this.maxCost) || isLong(key)) {
+      this.#rejections.recordLazily(() => new RejectedError('RATE_LIMITED', name, NEVER));
+      return false;
+    }
+    if (this.#closing.started || isOver(ctx, clock)) {
+      const shuttingDown = (): RejectedError => new RejectedError('SHUTTING_DOWN', name);
+      this.#rejections.recordLazily(() => rejectionIfOver(ctx, clock, name) ?? shuttingDown());
+      return false;
+    }
+    const storeKey = this.#storeKeys.of(key);
+    const state = this.#stateOf(storeKey);
+    const units = toUnits(cost);
+    const decision = this.#decide(state, storeKey, units, now);
+    if (decision === 'admit') {
+      this.#admitted++;
+      return true;
+    }
+    if (decision === 'ask') {
+      state.demand.record(units, now);
+      this.#requests.refill(state, storeKey, units, now);
+    }
+    this.#rejections.recordLazily(
+      () => this.#decider.peek(state, units, now) ?? new RejectedError('RATE_LIMITED', name),
+    );
+    return false;
+  }
+
+  /**
+   * Returns the rejection with which `acquire` would reject now, as far as this instance knows without a round trip; undefined
+   * if it would admit the call or ask the store. Takes nothing and counts nothing.
+   * @throws TypeError or RangeError for a cost or key with which `acquire` would reject so.
+   */
+  check(
+    ctx: CallContext = EMPTY_CONTEXT,
+    now: number = this.#options.clock.now(),
+  ): RejectedError | undefined {
+    const units = toUnits(checkCost(ctx, this.maxCost));
+    const key = checkKey(ctx);
+    const rejection = this.#rejectionAtEntry(ctx);
+    // The store key of a long key takes a digest, which is asynchronous.
+    if (rejection !== undefined || isLong(key)) return rejection;
+    return this.#decider.peek(this.#stateOf(this.#storeKeys.of(key)), units, now);
+  }
+
+  /** Calls `listener` with every rejection. Without listeners it costs nothing. */
+  onRejected(listener: (rejection: RejectedError) => void): Unsubscribe {
+    return this.#rejections.onRejected(listener);
+  }
+
+  /** Calls `listener` when the store becomes unavailable or available again. */
   onStoreChange(listener: (change: StoreChange) => void): Unsubscribe {
     return this.#bucket.onChange(listener);
   }
 
-  /** A snapshot; reading it costs nobody else anything. */
+  /** Returns a snapshot. */
   stats(): RedisRateLimiterStats {
+    const { state, roundTrips, failures, roundTripMs } = this.#bucket;
     return {
-      store: this.#bucket.state,
-      keys: this.#leases.size,
+      store: state,
+      keys: this.#keys.size,
+      queued: this.#pending.size,
       admitted: this.#admitted,
-      rejected: this.#rejected,
-      roundTrips: this.#bucket.roundTrips,
-      decidedAway: this.#decidedAway,
+      rejected: this.#rejections.count,
+      roundTrips,
+      failedRoundTrips: failures,
+      roundTripMs,
+      decidedLocally: this.#decider.decidedLocally,
     };
   }
 
-  /** Rejects whatever comes from now on. The client is its owner's to close. Idempotent. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#leases.clear();
-    await this.#local.close();
+  /**
+   * Rejects all new calls with `SHUTTING_DOWN`. Resolves when no call waits for the store any more; when `withinMs` has
+   * passed, the calls that still wait are rejected too. Keeps the process alive until then. The client stays open: its owner
+   * closes it. Idempotent.
+   */
+  async close(options?: DrainOptions): Promise<void> {
+    await this.#closing.close(options);
+    this.#keys.clear();
   }
 
+  /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #checkCall(key: string, ctx: CallContext): number {
-    if (typeof key !== 'string' || key.length < 1 || key.length > MAX_KEY_LENGTH) {
-      throw new RangeError(`key must be a string of 1 to ${MAX_KEY_LENGTH} characters`);
-    }
-    const { cost = 1 } = ctx;
-    if (!(cost > 0 && cost <= this.#largest)) {
-      throw new RangeError(`cost must be above 0 and at most ${this.#largest}, got ${cost}`);
-    }
-    return cost;
+  /** The state of a key; the overflow state if the table has no room. */
+  #stateOf(storeKey: string): KeyState {
+    return this.#keys.obtain(storeKey) ?? this.#overflow;
   }
 
-  /** Undefined to admit, else why not. */
-  async #decide(key: string, cost: number): Promise<RejectedError | undefined> {
-    const lease =
-      this.#options.mode === 'leased' ? this.#leases.of(key, this.#options.clock.now()) : undefined;
-    if (lease === undefined) {
-      const debit = await this.#bucket.debit(this.#options.prefix + key, this.#limit, cost, cost);
-      if (debit === undefined) return this.#decideAway(key, cost);
-      return debit.granted > 0 ? undefined : this.#rateLimited(debit.retryAfterMs);
-    }
-    // Whoever finds the lease empty waits for a refill; one that others used up meanwhile is not the last word.
-    for (;;) {
-      const now = this.#options.clock.now();
-      if (lease.trySpend(cost, now)) {
-        if (lease.isLow()) void this.#refill(key, lease, 1);
-        return undefined;
-      }
-      const rejectedForMs = lease.rejectedForMs(cost, now);
-      if (rejectedForMs > 0) return this.#rateLimited(rejectedForMs);
-      if (!(await this.#refill(key, lease, cost))) return this.#decideAway(key, cost);
-    }
+  #rejectionAtEntry(ctx: CallContext): RejectedError | undefined {
+    const { clock, name } = this.#options;
+    const over = rejectionAtEntry(ctx, clock, name);
+    return over ?? (this.#closing.started ? new RejectedError('SHUTTING_DOWN', name) : undefined);
   }
 
-  /** Asks for the next batch, unless that is under way. Resolves to whether the store has answered. */
-  #refill(key: string, lease: Lease, least: number): Promise<boolean> {
-    lease.refill ??= this.#askForBatch(key, lease, least).finally(() => {
-      lease.refill = undefined;
-    });
-    return lease.refill;
-  }
-
-  async #askForBatch(key: string, lease: Lease, least: number): Promise<boolean> {
-    const { clock, leaseMs, prefix } = this.#options;
-    const askedAt = clock.now();
-    const most = lease.nextBatch(least, this.#largest, leaseMs, askedAt);
-    const debit = await this.#bucket.debit(prefix + key, this.#limit, least, most);
-    if (debit === undefined) return false;
-    if (debit.granted > 0) lease.receive(debit.granted, askedAt + leaseMs);
-    else lease.reject(least, clock.now() + debit.retryAfterMs);
-    return true;
-  }
-
-  #decideAway(key: string, cost: number): RejectedError | undefined {
-    this.#decidedAway++;
-    if (this.#options.whenAway === 'open') return undefined;
-    if (this.#options.whenAway === 'closed') return this.#rateLimited(this.#bucket.retryAfterMs());
-    const ctx = { key, cost };
-    return this.#local.tryAcquire(ctx) ? undefined : this.#rateLimited(this.#local.retryAfterMs(ctx));
-  }
-
-  #rateLimited(retryAfterMs: number | undefined): RejectedError {
-    return new RejectedError('RATE_LIMITED', this.#options.name, { retryAfterMs });
-  }
-
-  /** The decision, or the end of the call if that comes first: what the store then grants is not spent. */
-  #whileWanted(
+  /** Resolves to the rejection, or to undefined if the call is admitted. */
+  #decideOrWait(
+    storeKey: string,
+    units: number,
     ctx: CallContext,
-    decision: Promise<RejectedError | undefined>,
-  ): Promise<RejectedError | undefined> {
-    if (ctx.onDone === undefined && ctx.signal === undefined && ctx.deadline === undefined) return decision;
-    return new Promise((resolve, reject) => {
-      const stop = watchContext(ctx, this.#options.clock, this.#options.name, resolve);
-      decision.then(resolve, reject).finally(() => stop?.());
-    });
+  ): RejectedError | undefined | Promise<RejectedError | undefined> {
+    const { clock, name, maxQueue } = this.#options;
+    const now = clock.now();
+    const state = this.#stateOf(storeKey);
+    const decision = this.#decide(state, storeKey, units, now);
+    if (decision === 'admit') return undefined;
+    if (decision === 'reject') return this.#decider.rejection(state, units, now);
+    if (Math.max(this.#pending.size, this.#requests.underWay) >= maxQueue) {
+      return new RejectedError('QUEUE_FULL', name);
+    }
+    return this.#pending.wait(units, ctx, (call) => this.#requests.ask(state, storeKey, call));
   }
 
-  #count(rejection: RejectedError): RejectedError {
-    this.#rejected++;
-    return rejection;
+  #decide(state: KeyState, storeKey: string, units: number, now: number): Decision {
+    const decision = this.#decider.decide(state, units, now);
+    if (decision !== 'ask') state.demand.record(units, now);
+    if (this.#bucket.state === 'unavailable') this.#requests.probeIfDue(state, storeKey);
+    else if (decision === 'admit') this.#requests.refillIfLow(state, storeKey, units, now);
+    return decision;
   }
 }
