@@ -41,7 +41,7 @@ export class Decider {
     const { outageAt } = this.#bucket;
     if (whenUnavailable === 'closed') return false;
     if (whenUnavailable === 'local' && !state.local.take(units, outageAt, now)) return false;
-    if (!state.isOverflow) state.local.addDebt(units, outageAt, now);
+    if (!state.isOverflow) state.local.owe(units, outageAt, now);
     return true;
   }
 

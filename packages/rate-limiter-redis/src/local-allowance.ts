@@ -1,97 +1,100 @@
-/** What sums of refills may be off by for having been rounded, in units. */
-const ROUNDING = 1e-3;
+import { admits, charge, type Limit, waitMs } from '@bp/rate-limiter/kit';
+import { toPermits, UNITS } from './units.ts';
 
-/** What one instance may admit of one key without the store. Amounts are units, millionths of a permit. */
+/** What one instance may admit of one key without the store. */
 export interface LocalLimit {
-  /** Milliseconds in which one unit comes back. */
-  readonly unitMs: number;
-  /** The most a key can have at hand. */
-  readonly capacity: number;
-  /** What a key has at hand at first. */
-  readonly initial: number;
-  /** Whether every key has nothing at hand when an outage begins. */
+  readonly bucket: Limit;
+  /** The debt with which a key begins: above 0 if the bucket holds more than the share of the burst. */
+  readonly initialDebtMs: number;
+  /** Whether every bucket is empty when an outage begins. */
   readonly startsEmpty: boolean;
-  /** The shared burst in units, and the milliseconds in which an empty shared bucket fills. */
-  readonly burst: number;
-  readonly burstMs: number;
+  /** The most units a key can owe: more would make no difference to the shared bucket. */
+  readonly maxOwed: number;
+  /** Milliseconds in which an empty shared bucket fills. */
+  readonly sharedFillMs: number;
 }
 
 /**
- * One key's local token bucket for the time in which the store is unavailable, and the debt that this leaves.
+ * The local bucket of one key for the time in which the store is unavailable, and what the key then owes to the shared bucket.
  *
- * Calls that the store admitted are charged here too, so that an outage is no second allowance. What is admitted here
- * is a debt: the shared bucket is charged with it once the store is back. The shared bucket refills by itself during the first
- * `burstMs` of an outage, so the debt shrinks by the local rate only after that.
+ * Calls that the store admitted are charged here too, so that an outage is no second allowance. Calls that are admitted here
+ * are owed: the shared bucket is charged with them once the store is back. The shared bucket refills by itself during the
+ * first `sharedFillMs` of an outage; what is owed shrinks by the local rate only after that.
  */
 export class LocalAllowance {
   readonly #limit: LocalLimit;
-  #level: number;
+  #debtMs: number;
   #at: number;
   #outageAt = Number.NEGATIVE_INFINITY;
-  #debt = 0;
-  #debtAt: number;
+  #owed = 0;
+  #owedAt: number;
 
   constructor(limit: LocalLimit, now: number) {
     this.#limit = limit;
-    this.#level = limit.initial;
+    this.#debtMs = limit.initialDebtMs;
     this.#at = now;
-    this.#debtAt = now;
+    this.#owedAt = now;
   }
 
   /** Takes `units` in the outage that began at `outageAt`, if they are there. */
   take(units: number, outageAt: number, now: number): boolean {
-    this.#refill(outageAt, now);
-    if (this.#level + ROUNDING < units) return false;
-    this.#level = Math.max(0, this.#level - units);
+    const { bucket } = this.#limit;
+    this.#advance(outageAt, now);
+    if (!admits(bucket, this.#debtMs, toPermits(units))) return false;
+    this.#debtMs = charge(bucket, this.#debtMs, toPermits(units));
     return true;
   }
 
   /** Charges what the store has admitted; it empties the bucket at most. */
   charge(units: number, now: number): void {
-    this.#refill(this.#outageAt, now);
-    this.#level = Math.max(0, this.#level - units);
+    const { bucket } = this.#limit;
+    this.#advance(this.#outageAt, now);
+    this.#debtMs = Math.min(bucket.burstMs, charge(bucket, this.#debtMs, toPermits(units)));
   }
 
-  /** Milliseconds until `units` are there; undefined if they never will be here. */
+  /** Returns the milliseconds until `units` are there; undefined if they never will be. */
   waitMs(units: number, outageAt: number, now: number): number | undefined {
-    if (units > this.#limit.capacity) return undefined;
-    this.#refill(outageAt, now);
-    return Math.max(0, (units - this.#level) * this.#limit.unitMs);
+    this.#advance(outageAt, now);
+    const ms = waitMs(this.#limit.bucket, this.#debtMs, toPermits(units));
+    return ms === Number.POSITIVE_INFINITY ? undefined : ms;
   }
 
-  /** Remembers what was admitted without the store. More than the burst makes no difference. */
-  addDebt(units: number, outageAt: number, now: number): void {
-    this.#debt = Math.min(this.#limit.burst, this.debt(outageAt, now) + units);
+  /** Remembers units that were admitted without the store. */
+  owe(units: number, outageAt: number, now: number): void {
+    this.#owed = Math.min(this.#limit.maxOwed, this.owed(outageAt, now) + units);
   }
 
-  /** Forgets `units` of the debt: the store has charged them. */
-  payDebt(units: number): void {
-    this.#debt = Math.max(0, this.#debt - units);
+  /** Forgets units that the store has charged. */
+  repay(units: number): void {
+    this.#owed = Math.max(0, this.#owed - units);
   }
 
-  /** Whole units that the shared bucket is to be charged with. */
-  debt(outageAt: number, now: number): number {
-    const from = Math.max(this.#debtAt, outageAt + this.#limit.burstMs);
-    if (now > from) this.#debt = Math.max(0, this.#debt - (now - from) / this.#limit.unitMs);
-    this.#debtAt = Math.max(this.#debtAt, now);
-    return Math.ceil(this.#debt);
+  /** Returns the whole units with which the shared bucket is to be charged. */
+  owed(outageAt: number, now: number): number {
+    const from = Math.max(this.#owedAt, outageAt + this.#limit.sharedFillMs);
+    if (now > from) {
+      this.#owed = Math.max(0, this.#owed - ((now - from) / this.#limit.bucket.tokenMs) * UNITS);
+    }
+    this.#owedAt = Math.max(this.#owedAt, now);
+    return Math.ceil(this.#owed);
   }
 
   /** Whether a new allowance would admit no more. */
   isFresh(outageAt: number, now: number): boolean {
-    this.#refill(outageAt, now);
-    return this.#level >= this.#limit.initial && this.debt(outageAt, now) === 0;
+    this.#advance(outageAt, now);
+    return this.#debtMs <= this.#limit.initialDebtMs && this.owed(outageAt, now) === 0;
   }
 
-  #refill(outageAt: number, now: number): void {
-    const { startsEmpty, capacity, unitMs } = this.#limit;
-    if (startsEmpty && outageAt > this.#outageAt) {
-      this.#level = 0;
-      this.#at = outageAt;
+  #advance(outageAt: number, now: number): void {
+    if (outageAt > this.#outageAt) {
+      this.#outageAt = outageAt;
+      if (this.#limit.startsEmpty) {
+        this.#debtMs = this.#limit.bucket.burstMs;
+        this.#at = outageAt;
+      }
     }
-    this.#outageAt = Math.max(this.#outageAt, outageAt);
     if (now <= this.#at) return;
-    this.#level = Math.min(capacity, this.#level + (now - this.#at) / unitMs);
+    this.#debtMs = Math.max(0, this.#debtMs - (now - this.#at));
     this.#at = now;
   }
 }

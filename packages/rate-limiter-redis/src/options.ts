@@ -11,13 +11,13 @@ import {
   optionNames,
 } from '@bp/core/kit';
 import type { RedisClient } from './redis-client.ts';
-import { type LimitOptions, resolveLimit, type SharedLimit } from './shared-limit.ts';
+import { resolveSharedLimit, type SharedLimit, type SharedLimitOptions } from './shared-limit.ts';
 
 /** `strict`: one round trip a decision. `leased`: permits are debited in batches and spent by the instance. */
 export type SharingMode = 'strict' | 'leased';
 
 /** Options of `RedisRateLimiter`. */
-export interface RedisRateLimiterOptions extends LimitOptions {
+export interface RedisRateLimiterOptions extends SharedLimitOptions {
   /** The store: `fromIoredis(client)` or `fromNodeRedis(client)`. */
   readonly client: RedisClient;
   /** Default: `leased`. */
@@ -62,7 +62,7 @@ export interface RedisRateLimiterOptions extends LimitOptions {
 
 /** The options as the code holds them: nothing is undefined. */
 export type ResolvedRedisRateLimiterOptions = {
-  readonly [K in Exclude<keyof RedisRateLimiterOptions, keyof LimitOptions>]-?: Exclude<
+  readonly [K in Exclude<keyof RedisRateLimiterOptions, keyof SharedLimitOptions>]-?: Exclude<
     RedisRateLimiterOptions[K],
     undefined
   >;
@@ -102,7 +102,7 @@ export function resolveOptions(options: RedisRateLimiterOptions): ResolvedRedisR
   return {
     client,
     mode,
-    limit: resolveLimit(options, mode === 'leased'),
+    limit: resolveSharedLimit(options, mode === 'leased'),
     whenUnavailable: checkOneOf('whenUnavailable', options.whenUnavailable ?? 'local', [
       'local',
       'closed',

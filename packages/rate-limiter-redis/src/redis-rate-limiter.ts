@@ -11,9 +11,10 @@ import {
 } from './options.ts';
 import { PendingCalls } from './pending-calls.ts';
 import { SharedBucket, type StoreChange, type StoreState } from './shared-bucket.ts';
-import { localLimit, toPermits, toUnits } from './shared-limit.ts';
+import { localLimit } from './shared-limit.ts';
 import { isLong, StoreKeys } from './store-keys.ts';
 import { StoreRequests } from './store-requests.ts';
+import { toPermits, toUnits } from './units.ts';
 
 const NEVER = { retryAfterMs: Number.POSITIVE_INFINITY };
 
@@ -121,8 +122,8 @@ export class RedisRateLimiter implements Policy {
 
   /**
    * Takes permits only if this instance can decide at once: from its lease, or locally while the store is unavailable. Else
-   * it asks for a batch, so that later calls may be admitted, and rejects. It rejects every key of more than 200 characters, and
-   * in strict mode every call while the store is available. Never throws.
+   * it asks for a batch, so that later calls may be admitted, and rejects. Where nothing is lent (`strict`, `leaseMs` of 0, keys of
+   * more than 200 characters) it rejects every call while the store is available. Never throws.
    */
   tryAcquire(ctx: CallContext = EMPTY_CONTEXT, now: number = this.#options.clock.now()): boolean {
     const { clock, name } = this.#options;

@@ -30,9 +30,9 @@ const NOTHING: Ask = { calls: [], costs: [], extra: 0 };
 /**
  * Asks the store: for calls that wait, for batches ahead of their need, and whether it is back.
  *
- * While the round trip is short against the lease, a key has one request under way, and the next one serves all calls that
- * came meanwhile. With a longer round trip, and in strict mode, every call has a request of its own: the bucket would
- * otherwise be full, and lose what comes back, before the next request reaches it.
+ * A key of a leased limit has one request under way; the next one serves all calls that came meanwhile. In strict mode every
+ * call has a request of its own; so it has where the round trip is long against the time in which the bucket fills, because a
+ * full bucket would lose what comes back before the next request reaches it.
  */
 export class StoreRequests {
   readonly #options: ResolvedRedisRateLimiterOptions;
@@ -75,8 +75,9 @@ export class StoreRequests {
 
   /** Asks for a batch, at least `units`, unless a request is under way or the store is known to have less. */
   refill(state: KeyState, storeKey: string, units: number, now: number): void {
-    if (state.asking || state.isOverflow || this.#bucket.state === 'unavailable') return;
-    if (!this.#sharesRequests() || this.#decider.isExhausted(state, units, now)) return;
+    if (state.asking || state.isOverflow || this.#options.limit.leaseMs === 0) return;
+    if (this.#bucket.state === 'unavailable' || !this.#sharesRequests()) return;
+    if (this.#decider.isExhausted(state, units, now)) return;
     state.asking = true;
     void this.#askForWaiting(state, storeKey, units);
   }
@@ -96,17 +97,17 @@ export class StoreRequests {
       for (let next = states.next(); !next.done; next = states.next()) {
         const [storeKey, state] = next.value;
         if (this.#bucket.state === 'unavailable') return;
-        if (state.local.debt(this.#bucket.outageAt, this.#options.clock.now()) === 0) continue;
+        if (state.local.owed(this.#bucket.outageAt, this.#options.clock.now()) === 0) continue;
         await this.#send(state, storeKey, NOTHING);
       }
     };
     await Promise.all(Array.from({ length: MAX_REPORTS }, reportNext));
   }
 
-  /** Whether a bucket cannot fill, and a lease cannot run out, while one request is under way. */
+  /** Whether a bucket cannot fill between two requests of which the second waits for the first. */
   #sharesRequests(): boolean {
-    const { leaseMs, capacityMs } = this.#options.limit;
-    return leaseMs > 0 && 2 * this.#bucket.roundTripMs <= Math.min(leaseMs, capacityMs);
+    const { mode, limit } = this.#options;
+    return mode === 'leased' && 2 * this.#bucket.roundTripMs <= limit.capacityMs;
   }
 
   async #askForWaiting(state: KeyState, storeKey: string, refillUnits?: number): Promise<void> {
@@ -159,12 +160,12 @@ export class StoreRequests {
   async #send(state: KeyState, storeKey: string, { calls, costs, extra }: Ask): Promise<void> {
     const { clock } = this.#options;
     const askedAt = clock.now();
-    const debt = state.isOverflow ? 0 : state.local.debt(this.#bucket.outageAt, askedAt);
-    state.local.payDebt(debt);
+    const debt = state.isOverflow ? 0 : state.local.owed(this.#bucket.outageAt, askedAt);
+    state.local.repay(debt);
     state.requests++;
     this.#underWay++;
     const debit = await this.#bucket.debit({ key: storeKey, costs, extra, debt }, (late) =>
-      state.local.payDebt(debt + late.granted),
+      state.local.repay(debt + late.granted),
     );
     state.requests--;
     this.#underWay--;
@@ -172,11 +173,11 @@ export class StoreRequests {
     // Only now: a burst of calls in one request is no sign of further calls, for which a batch would be of use.
     for (const { units } of calls) state.demand.record(units, now);
     if (debit === undefined) {
-      if (debt > 0) state.local.addDebt(debt, this.#bucket.outageAt, now);
+      if (debt > 0) state.local.owe(debt, this.#bucket.outageAt, now);
       this.#settleLocally(state, calls, now);
       return;
     }
-    if (!state.isOverflow && this.#options.limit.leaseMs > 0) {
+    if (!state.isOverflow && this.#options.mode === 'leased') {
       state.fullAt = askedAt + debit.fullAfterMs;
       state.fullWithinMs = now - askedAt;
     }

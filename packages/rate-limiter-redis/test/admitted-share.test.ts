@@ -6,15 +6,15 @@ const DURATION_MS = 5000;
 describe('three times the load', () => {
   const settings = [1, 20, 100].flatMap((roundTripMs) =>
     [
-      { rate: 100, burst: 100, costs: [1] },
-      { rate: 100, burst: 20, costs: [1] },
-      { rate: 1000, burst: 100, costs: [1, 10] },
+      { rate: 100, burst: 100, leaseMs: 500, costs: [1] },
+      { rate: 100, burst: 20, leaseMs: 0, costs: [1] },
+      { rate: 1000, burst: 100, leaseMs: 50, costs: [1, 10] },
     ].flatMap((limit) => [1, 4, 10].map((instances) => ({ ...limit, roundTripMs, instances }))),
   );
 
   it.each(settings)(
     'admits at least 95 % of the limit and never more: $rate/s, burst $burst, costs $costs, $instances instances, $roundTripMs ms',
-    async ({ rate, burst, costs, instances, roundTripMs }) => {
+    async ({ rate, burst, leaseMs, costs, instances, roundTripMs }) => {
       for (const seed of [1, 2]) {
         const { admissions, admitted } = await simulate({
           limit: { rate, burst },
@@ -26,13 +26,25 @@ describe('three times the load', () => {
           seed,
         });
         expect(admitted).toBeGreaterThan(0.95 * rate * (DURATION_MS / 1000));
-        // A lease of half the time that the burst takes; where the round trip is longer, so is the window.
-        const leaseMs = (burst / rate) * 500;
+        // The default of leaseMs; where a round trip is longer, so is the window.
         const longerMs = Math.max(0, 1.2 * roundTripMs - leaseMs);
         expect(excess(admissions, burst, rate / 1000)).toBeLessThanOrEqual((longerMs * rate) / 1000 + 1e-6);
       }
     },
   );
+
+  it('admits at least 95 % of the limit where a round trip is longer than leaseMs', async () => {
+    const { admissions, admitted } = await simulate({
+      limit: { rate: 100, burst: 100, leaseMs: 50 },
+      instances: 3,
+      roundTripMs: 100,
+      loadPerMs: 0.3,
+      durationMs: DURATION_MS,
+      seed: 6,
+    });
+    expect(admitted).toBeGreaterThan(0.95 * 100 * (DURATION_MS / 1000));
+    expect(excess(admissions, 100, 0.1)).toBeLessThanOrEqual((120 - 50) * 0.1);
+  });
 
   it('admits as many heavy calls as a strict limit does', async () => {
     const heavyOf = async (mode: 'strict' | 'leased'): Promise<number> => {

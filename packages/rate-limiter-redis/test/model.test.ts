@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Batch, Lease } from '../src/lease.ts';
-import { resolveLimit, toPermits } from '../src/shared-limit.ts';
+import { resolveSharedLimit } from '../src/shared-limit.ts';
+import { toPermits } from '../src/units.ts';
 import { decide } from './fake-store.ts';
 
 /**
@@ -54,7 +55,7 @@ class Explorer {
   constructor(protocol: Protocol) {
     this.#protocol = protocol;
     const { burst, leaseTicks, timeoutTicks = leaseTicks } = protocol;
-    const limit = resolveLimit({ rate: 1, intervalMs: 1, burst, leaseMs: leaseTicks }, true);
+    const limit = resolveSharedLimit({ rate: 1, intervalMs: 1, burst, leaseMs: leaseTicks }, true);
     this.#capacity = protocol.capacity ?? toPermits(limit.capacity);
     this.#timeoutTicks = timeoutTicks;
   }
