@@ -66,7 +66,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersSer
 
   const drain = async (): Promise<void> => {
     const withinMs = config.SHUTDOWN_GRACE_MS;
-    app.backpressure.shutDown({ deadline: clock.now() + withinMs });
+    app.backpressure.shutDown({ withinMs });
     log.info({ ...processor.stats(), graceMs: withinMs }, 'draining');
     await processor.close({ withinMs });
     await logUnfinished(store, log);

@@ -31,7 +31,7 @@ export function orderLoad(config: Config, processor: OrderProcessor): LoadOption
 function orderQueue(processor: OrderProcessor): LoadSource {
   return {
     estimatedWaitMs: () => 0,
-    check: () => processor.check() === undefined,
-    retryAfterMs: () => processor.retryAfterMs(),
+    name: 'orders',
+    check: () => processor.check(),
   };
 }

@@ -1,10 +1,10 @@
-export type { DeadlineOptions } from './gates/deadline.ts';
-export type {
-  EventLoopOptions,
-  LoadOptions,
-  LoadSource,
-  RouteLoadOptions,
-} from './gates/load-options.ts';
+export type { DeadlineOptions } from './gates/deadline-options.ts';
+export type { EventLoopOptions } from './gates/load/event-loop-options.ts';
+export type { LoadOptions, RouteLoadOptions } from './gates/load/load-options.ts';
+export type { LoadSource } from './gates/load/load-source.ts';
+export type { LoopTime } from './gates/load/loop-monitor.ts';
+export type { OverloadChange } from './gates/load/overload-monitor.ts';
+export type { KeyFunction } from './gates/rate-limit/client-keys.ts';
 export type {
   ClientOptions,
   LocalRateLimitOptions,
@@ -12,13 +12,13 @@ export type {
   RateLimitOptions,
   SharedRateLimiter,
   SharedRateLimitOptions,
-} from './gates/rate-limit-options.ts';
-export type { LoopTime } from './loop-monitor.ts';
+} from './gates/rate-limit/rate-limit-options.ts';
+export type { ShutdownOptions } from './gates/shutdown-gate.ts';
 export type { OpenTelemetryMeter } from './metrics/open-telemetry.ts';
 export type { PrometheusRegistry } from './metrics/prometheus.ts';
 export type { BackpressureOptions, MetricsOptions } from './options.ts';
-export type { OverloadChange } from './overload.ts';
 export { type Backpressure, backpressure } from './plugin.ts';
+export type { RequestRejection } from './rejection/rejection-sender.ts';
 export type { RouteBackpressureOptions } from './routes.ts';
-export type { BackpressureStats, RejectedCounts } from './stats.ts';
+export type { BackpressureStats, GateName, RejectedCounts } from './stats.ts';
 export type { TierOptions } from './tiers.ts';

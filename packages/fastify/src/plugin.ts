@@ -1,64 +1,88 @@
 import type { RequestContext } from '@bp/context';
-import type { CallContext, Unsubscribe } from '@bp/core';
-import { EMPTY_CONTEXT } from '@bp/core/kit';
+import type { Unsubscribe } from '@bp/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { Edge, routeSettings } from './edge.ts';
+import { drainAcceptQueue } from './accept-queue.ts';
+import { AdmissionPipeline, type AdmissionPipelineParts, routeSettings } from './admission-pipeline.ts';
+import { LoadGate } from './gates/load/load-gate.ts';
+import { type OverloadChange, OverloadMonitor } from './gates/load/overload-monitor.ts';
+import { ShutdownGate, type ShutdownOptions } from './gates/shutdown-gate.ts';
+import { HandlerRejections } from './handler-rejections.ts';
 import { exportToOpenTelemetry } from './metrics/open-telemetry.ts';
 import { exportToPrometheus } from './metrics/prometheus.ts';
 import { type BackpressureOptions, resolveOptions } from './options.ts';
-import type { OverloadChange } from './overload.ts';
-import type { RouteBackpressureOptions } from './routes.ts';
+import { readStats } from './read-stats.ts';
+import { RejectionSender, type RequestRejection } from './rejection/rejection-sender.ts';
+import { ActiveRequests } from './request/active-requests.ts';
+import { type RouteBackpressureOptions, Routes } from './routes.ts';
 import type { BackpressureStats } from './stats.ts';
 
 /** What the plugin adds to the server as `app.backpressure`. */
 export interface Backpressure {
   /** Whether `shutDown` was called, or the server is closing. */
   readonly shuttingDown: boolean;
-  /** A snapshot; reading it costs nobody else anything. */
+  /** A snapshot of gauges and counters. */
   stats(): BackpressureStats;
   /**
-   * Rejects every request from now on, but those of exempt routes, with 503 and `Connection: close`, while those under way
-   * go on; `app.close()` does it too. With a `deadline` on the plugin's clock, the time until then is the `Retry-After`.
+   * Rejects every later request, except on exempt routes, with 503 and `Connection: close`. Active requests continue. `app.close()`
+   * calls it. `withinMs` is the time until the server has ended, which `Retry-After` says; the first one stays.
+   * @throws TypeError or RangeError naming a wrong option.
    */
-  shutDown(ctx?: CallContext): void;
-  /** Calls `listener` when an overload begins, with the first rejection, and when it has ended, a second after the last. */
+  shutDown(options?: ShutdownOptions): void;
+  /** Calls `listener` when an overload begins, with its first rejection, and when it ends, a second after its last. */
   onOverloadChange(listener: (change: OverloadChange) => void): Unsubscribe;
+  /** Calls `listener` with every rejected request. */
+  onRejected(listener: (rejected: RequestRejection) => void): Unsubscribe;
   /**
-   * Answers `error` with 429, 503 or 504 and returns true if it is a `RejectedError`: for error handlers of routes
-   * that do without `mapErrors`.
+   * Answers `error` with 429, 503 or 504 and returns true if it is a `RejectedError`: for error handlers of routes with
+   * `mapErrors: false`.
    */
-  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): boolean;
+  sendRejection(error: unknown, request: FastifyRequest, reply: FastifyReply): boolean;
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** How the server stands under its load; by @bp/fastify. */
+    /** The state of the server under load; by @bp/fastify. */
     readonly backpressure: Backpressure;
   }
   interface FastifyRequest {
-    /** Deadline, priority and cancellation of this request, set when it was admitted; by @bp/fastify. */
+    /** Deadline, priority, key and cancellation of this request, set when it is admitted; by @bp/fastify. */
     backpressure: RequestContext;
   }
   interface FastifyContextConfig {
-    /** What is different on this route, or false for no gates at all; by @bp/fastify. */
+    /** What differs on this route, or false for no gates; by @bp/fastify. */
     readonly backpressure?: RouteBackpressureOptions | false | undefined;
   }
 }
 
 async function register(app: FastifyInstance, given: BackpressureOptions): Promise<void> {
-  const options = resolveOptions(given);
-  const edge = new Edge(options);
-  const stats = (): BackpressureStats => edge.stats();
+  const options = resolveOptions(given, (err) => app.log.error({ err }, 'wrong answer of a load source'));
+  const { clock, closeGraceMs, exempt } = options;
+  const logRejections = app.initialConfig.disableRequestLogging !== true;
+  const requests = new ActiveRequests(clock);
+  const parts: AdmissionPipelineParts = {
+    options,
+    requests,
+    routes: new Routes(options),
+    sender: new RejectionSender({ ...options, logRejections }),
+    shutdown: new ShutdownGate(clock),
+    load: options.load && new LoadGate(clock, options.load, requests),
+    overload: new OverloadMonitor(clock),
+  };
+  const { routes, sender, shutdown, load, overload } = parts;
+  const pipeline = new AdmissionPipeline(parts);
+  const handlerRejections = new HandlerRejections(parts);
+  const stats = (): BackpressureStats => readStats(parts);
 
   const backpressure: Backpressure = {
     get shuttingDown() {
-      return edge.shuttingDown;
+      return shutdown.started;
     },
     stats,
-    shutDown: (ctx = EMPTY_CONTEXT) => edge.shutDown(ctx),
-    onOverloadChange: (listener) => edge.onOverloadChange(listener),
-    answer: (error, request, reply) => edge.answer(error, request, reply),
+    shutDown: (shutdownOptions) => shutdown.start(shutdownOptions),
+    onOverloadChange: (listener) => overload.onChange(listener),
+    onRejected: (listener) => sender.onRejected(listener),
+    sendRejection: (error, request, reply) => handlerRejections.send(error, request, reply),
   };
   app.decorate('backpressure', backpressure);
   app.decorateRequest('backpressure');
@@ -69,31 +93,37 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
     meter === undefined ? () => {} : exportToOpenTelemetry(meter, stats),
   ];
 
-  app.addHook('onRoute', (route) => prepareRoute(route, edge));
-  app.addHook('onRequest', edge.onRequest);
-  app.addHook('preHandler', edge.preHandler);
+  app.addHook('onRoute', (route) => prepareRoute(route, routes, handlerRejections));
+  app.addHook('onRequest', pipeline.onRequest);
+  app.addHook('preHandler', pipeline.preHandler);
   app.addHook('onReady', async () => {
-    checkExempt(app, options.exempt);
-    edge.start();
+    checkExempt(app, exempt);
+    load?.start();
   });
-  app.addHook('preClose', async () => edge.shutDown(EMPTY_CONTEXT));
+  app.addHook('preClose', async () => {
+    shutdown.start();
+    await drainAcceptQueue(app.server, closeGraceMs);
+  });
   app.addHook('onClose', async () => {
     for (const stop of stopExports) stop();
-    await edge.close();
+    load?.stop();
+    overload.stop();
+    await routes.close();
   });
 }
 
-/** Checks what is different on a route, and puts the answer to rejections before its error handler. */
-function prepareRoute(route: RouteOptions, edge: Edge): void {
+/** Checks the options of a route, and answers rejections in front of its error handler. */
+function prepareRoute(route: RouteOptions, routes: Routes, rejections: HandlerRejections): void {
   const { backpressure } = route.config ?? {};
-  const settings = edge.settingsOf({ url: route.url, backpressure });
-  const { mapErrors } = settings;
+  const { mapErrors } = routes.of({ url: route.url, backpressure });
   if (!mapErrors) return;
   const own = route.errorHandler;
-  // Of the route and not of the server: there the user's own handler stands, which everything else still reaches.
+  // Set on the route and not on the server: the user's own handler of the server stays in place for all other errors.
   route.errorHandler = (error, request, reply) => {
-    if (edge.answer(error, request, reply)) return undefined;
+    if (rejections.send(error, request, reply)) return undefined;
     if (own !== undefined) return own.call(request.server, error, request, reply);
+    // Fastify takes a sent value that is no Error for a payload; a rejected promise stays an error for the next handler.
+    if (!(error instanceof Error)) return Promise.reject(error);
     reply.send(error);
     return undefined;
   };
@@ -109,8 +139,8 @@ function checkExempt(app: FastifyInstance, exempt: ReadonlySet<string>): void {
 
 /**
  * The plugin: `await app.register(backpressure, { rateLimit: { rate: 10 }, load: {}, deadline: {} })`. Register it before
- * other plugins and routes: its gates stand where it was registered.
+ * routes: its hooks apply to what is registered later.
  *
- * @throws TypeError or RangeError (as a rejection) naming the first option that is wrong.
+ * @throws TypeError or RangeError (as a rejection) naming the first wrong option.
  */
 export const backpressure = fastifyPlugin(register, { fastify: '5.x', name: '@bp/fastify' });

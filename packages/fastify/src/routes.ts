@@ -1,39 +1,41 @@
-import type { Clock } from '@bp/core';
-import { checkBoolean, checkInteger, checkNonNegative, checkOptions } from '@bp/core/kit';
+import { checkBoolean, checkInteger, checkNonNegative, checkOptions, optionNames } from '@bp/core/kit';
 import {
   type DeadlineOptions,
   type ResolvedDeadlineOptions,
   resolveDeadlineOptions,
-} from './gates/deadline.ts';
+} from './gates/deadline-options.ts';
 import {
   type ResolvedRouteLoadOptions,
   type RouteLoadOptions,
   resolveRouteLoadOptions,
-} from './gates/load-options.ts';
-import { createRateLimitGate, type RateLimitGate } from './gates/rate-limit.ts';
-import type { RateLimitOptions } from './gates/rate-limit-options.ts';
+} from './gates/load/load-options.ts';
+import { createRateLimit, type RateLimit } from './gates/rate-limit/rate-limit.ts';
+import type { RateLimitOptions } from './gates/rate-limit/rate-limit-options.ts';
 import type { ResolvedBackpressureOptions } from './options.ts';
 
-/** `config.backpressure` of a route: what is different there. `false` exempts it, as the plugin's `exempt` does. */
+/** `config.backpressure` of a route: what differs there. `false` exempts the route, as the plugin's `exempt` does. */
 export interface RouteBackpressureOptions {
-  /** A limit of its own instead of the plugin's (routes given the same object share it), or none. */
+  /**
+   * A limit instead of the plugin's, or none. Routes with the same object share it. It inherits `key`, `ipv6Prefix` and `fields`; a
+   * tier with a limit may only make it stricter.
+   */
   readonly rateLimit?: RateLimitOptions | false | undefined;
-  /** Other sources or another wait, or no load gate and no pacing. */
+  /** Other sources or another wait; false: no load gate and no loop budget. */
   readonly load?: RouteLoadOptions | false | undefined;
-  /** Other bounds, or deadlines not read. */
+  /** Other bounds; false: deadlines are not read. */
   readonly deadline?: DeadlineOptions | false | undefined;
-  /** What a request takes from its client's limit (>= 0). Default: 1. */
+  /** What a request costs its client's limit (>= 0). Default: 1. */
   readonly cost?: number | undefined;
-  /** Added to the priority of its client (an integer). Default: 0. */
+  /** An integer that is added to the priority of the client. Default: 0. */
   readonly priority?: number | undefined;
-  /** Whether a `RejectedError` is answered here; for routes with an error handler that wants to see it. */
+  /** Whether a `RejectedError` is answered before the error handler of the route sees it. Default: as the plugin. */
   readonly mapErrors?: boolean | undefined;
 }
 
-/** What stands before a route. */
+/** The gates of a route, with defaults. */
 export interface RouteSettings {
   readonly exempt: boolean;
-  readonly rateLimit: RateLimitGate | undefined;
+  readonly rateLimit: RateLimit | undefined;
   readonly load: ResolvedRouteLoadOptions | undefined;
   readonly deadline: ResolvedDeadlineOptions | undefined;
   readonly cost: number;
@@ -41,35 +43,47 @@ export interface RouteSettings {
   readonly mapErrors: boolean;
 }
 
-/** What Fastify keeps as the `config` of a route. */
+/** The `config` of a route in Fastify. */
 export interface RouteConfig {
   readonly url?: string | undefined;
   readonly backpressure?: RouteBackpressureOptions | false | undefined;
 }
 
-/** What stands before each route, made when the route is registered. */
+const OPTIONS = optionNames<RouteBackpressureOptions>({
+  rateLimit: true,
+  load: true,
+  deadline: true,
+  cost: true,
+  priority: true,
+  mapErrors: true,
+});
+
+/** The settings of each route, made when the route is registered. */
 export class Routes {
   readonly #options: ResolvedBackpressureOptions;
-  readonly #clock: Clock;
   readonly #usual: RouteSettings;
   readonly #own = new WeakMap<RouteConfig, RouteSettings>();
-  readonly #gates = new Map<RateLimitOptions, RateLimitGate>();
+  readonly #limits = new Map<RateLimitOptions, RateLimit>();
 
+  /** @throws TypeError or RangeError naming the first wrong option of the plugin's limit. */
   constructor(options: ResolvedBackpressureOptions) {
+    const { rateLimit, load, deadline, mapErrors, tiers, clock } = options;
     this.#options = options;
-    this.#clock = options.clock;
     this.#usual = {
       exempt: false,
-      rateLimit: options.rateLimit === undefined ? undefined : this.#gate('rateLimit', options.rateLimit),
-      load: options.load,
-      deadline: options.deadline,
+      rateLimit: rateLimit && createRateLimit('rateLimit', rateLimit, { tiers, clock, isOfRoute: false }),
+      load,
+      deadline,
       cost: 1,
       priority: 0,
-      mapErrors: options.mapErrors,
+      mapErrors,
     };
+    if (rateLimit !== undefined && this.#usual.rateLimit !== undefined) {
+      this.#limits.set(rateLimit, this.#usual.rateLimit);
+    }
   }
 
-  /** @throws TypeError or RangeError naming the option of the route that is wrong, the first time it is asked for. */
+  /** The settings of a route. @throws TypeError or RangeError naming its first wrong option, on the first call. */
   of(config: RouteConfig): RouteSettings {
     let settings = this.#own.get(config);
     if (settings === undefined) {
@@ -80,14 +94,15 @@ export class Routes {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#gates.values()].map((gate) => gate.close()));
+    await Promise.all([...this.#limits.values()].map(({ gate }) => gate.close()));
   }
 
   #resolve({ url, backpressure }: RouteConfig): RouteSettings {
     const exempt = backpressure === false || (url !== undefined && this.#options.exempt.has(url));
     if (exempt) return { ...this.#usual, exempt, rateLimit: undefined, load: undefined };
     if (backpressure === undefined) return this.#usual;
-    return this.#different(`config.backpressure of ${url}`, checkOptions(backpressure));
+    const path = `config.backpressure of ${url}`;
+    return this.#different(path, checkOptions(backpressure, OPTIONS, path));
   }
 
   #different(path: string, options: RouteBackpressureOptions): RouteSettings {
@@ -95,7 +110,7 @@ export class Routes {
     const { rateLimit, load, deadline, cost = 1, priority = 0, mapErrors = usual.mapErrors } = options;
     return {
       exempt: false,
-      rateLimit: either(rateLimit, usual.rateLimit, (own) => this.#gate(`${path}.rateLimit`, own)),
+      rateLimit: either(rateLimit, usual.rateLimit, (own) => this.#limit(`${path}.rateLimit`, own)),
       load: either(load, usual.load, (own) => this.#load(`${path}.load`, own)),
       deadline: either(deadline, usual.deadline, (own) => resolveDeadlineOptions(`${path}.deadline`, own)),
       cost: checkNonNegative(`${path}.cost`, cost),
@@ -105,18 +120,19 @@ export class Routes {
   }
 
   #load(path: string, options: RouteLoadOptions): ResolvedRouteLoadOptions {
-    const { load } = this.#options;
+    const { load, onSourceError } = this.#options;
     if (load === undefined) throw new TypeError(`${path} needs the plugin's load option`);
-    return resolveRouteLoadOptions(path, options, load);
+    return resolveRouteLoadOptions(path, options, load, onSourceError);
   }
 
-  #gate(path: string, options: RateLimitOptions): RateLimitGate {
-    let gate = this.#gates.get(options);
-    if (gate === undefined) {
-      gate = createRateLimitGate(path, options, this.#options.tiers, this.#clock);
-      this.#gates.set(options, gate);
+  #limit(path: string, options: RateLimitOptions): RateLimit {
+    let limit = this.#limits.get(options);
+    if (limit === undefined) {
+      const { tiers, clock } = this.#options;
+      limit = createRateLimit(path, options, { tiers, clock, usual: this.#usual.rateLimit, isOfRoute: true });
+      this.#limits.set(options, limit);
     }
-    return gate;
+    return limit;
   }
 }
 
@@ -126,5 +142,5 @@ function either<Given extends object, Made>(
   make: (options: Given) => Made,
 ): Made | undefined {
   if (given === undefined) return usual;
-  return given === false ? undefined : make(checkOptions(given));
+  return given === false ? undefined : make(given);
 }

@@ -1,35 +1,43 @@
-/** Requests rejected since the start, by what rejected them. */
+/** Requests rejected since the start, by gate. */
 export interface RejectedCounts {
   /** The server was shutting down. */
   readonly shutdown: number;
-  /** There was not enough time left for an answer. */
+  /** The deadline would have passed before the response, or passed before the handler started. */
   readonly deadline: number;
-  /** The client had sent its share. */
+  /** The client had exceeded its limit. */
   readonly rate_limit: number;
   /** The server was too busy. */
   readonly load: number;
-  /** A route threw a `RejectedError`: a queue was full, a breaker open. These had been admitted. */
+  /** The context of an admitted request was cancelled before its handler started. */
+  readonly cancelled: number;
+  /** A route or hook threw a `RejectedError`: a queue was full, a breaker open. */
   readonly handler: number;
 }
 
-/** A snapshot of the plugin: gauges and counters that only grow. */
+/** The gates by name; `handler` is a route or hook that threw a `RejectedError`. */
+export type GateName = keyof RejectedCounts;
+
+/** A snapshot of the plugin: gauges, and counters that only grow. */
 export interface BackpressureStats {
-  /** Requests admitted and not yet answered, those of exempt routes too. */
+  /** Requests admitted and not yet answered, including those of exempt routes. */
   readonly active: number;
-  /** Of them, those whose handler waits for its turn of the loop. */
-  readonly waiting: number;
-  /** Requests ever admitted, those of exempt routes too. */
+  /** Active requests whose handler waits for a turn of the event loop. */
+  readonly queued: number;
+  /** Requests admitted, including those of exempt routes. */
   readonly admitted: number;
+  /** Requests rejected, by gate. */
   readonly rejected: RejectedCounts;
-  /** Requests whose client left before it was answered. */
+  /** The same rejections by the name of the primitive; beyond 100 names, `others`. */
+  readonly rejectedBy: Readonly<Record<string, number>>;
+  /** Requests whose client left before the response. */
   readonly disconnected: number;
-  /** Load as a share of what the least important requests may meet; 0 without a load gate. */
+  /** Load as a share of the limit of the least important requests; 0 without a load gate. */
   readonly pressure: number;
-  /** Whether requests are being rejected for load, or were within the last second. */
+  /** Whether requests are rejected for load, or were within the last second. */
   readonly overloaded: boolean;
-  /** Least lag of the event loop in the last interval, in milliseconds; 0 if it is not watched. */
+  /** The least lag of the event loop in the last interval, in milliseconds; 0 if it is not watched. */
   readonly eventLoopLagMs: number;
-  /** Share (0 to 1) of the last interval in which the loop was busy; 0 if it is not watched. */
+  /** The share (0 to 1) of the last interval in which the loop was busy; 0 if it is not watched. */
   readonly eventLoopUtilization: number;
   readonly shuttingDown: boolean;
 }

@@ -1,19 +1,23 @@
-import { checkInteger, checkOptions } from '@bp/core/kit';
+import { checkInteger, checkOptions, optionNames } from '@bp/core/kit';
 import type { ClientLimitOptions } from '@bp/rate-limiter';
 
-/** What sets the clients of a tier apart. */
+/** What distinguishes the clients of a tier. */
 export interface TierOptions {
-  /** Higher is more important (an integer). Default: 0, like those who are in no tier. */
+  /** An integer; higher is more important. Default: 0, as for clients without a tier. */
   readonly priority?: number | undefined;
-  /** The limit of its clients, if `rateLimit` is given. Default: the one of everybody. */
+  /** The limit of its clients, if the plugin has a `rateLimit`. Default: the plugin's limit. */
   readonly rateLimit?: ClientLimitOptions | undefined;
 }
 
-/** The priorities of the tiers, by name. @throws TypeError or RangeError naming what is wrong. */
+const OPTIONS = optionNames<TierOptions>({ priority: true, rateLimit: true });
+
+/** The priorities of the tiers, by name. @throws TypeError or RangeError naming the first wrong option. */
 export function resolveTierPriorities(tiers: Readonly<Record<string, TierOptions>>): Map<string, number> {
-  const entries = Object.entries(checkOptions(tiers)).map(([name, tier]): [string, number] => {
-    const { priority = 0 } = checkOptions(tier);
-    return [name, checkInteger(`tiers.${name}.priority`, priority, Number.MIN_SAFE_INTEGER)];
-  });
+  const entries = Object.entries(checkOptions(tiers, undefined, 'tiers')).map(
+    ([name, tier]): [string, number] => {
+      const { priority = 0 } = checkOptions(tier, OPTIONS, `tiers.${name}`);
+      return [name, checkInteger(`tiers.${name}.priority`, priority, Number.MIN_SAFE_INTEGER)];
+    },
+  );
   return new Map(entries);
 }

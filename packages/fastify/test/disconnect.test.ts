@@ -63,10 +63,10 @@ describe('a client that hangs up', () => {
     });
     await app.ready();
     for (let i = 0; i < 5; i++) void app.inject('/');
-    await expect.poll(() => app.backpressure.stats().waiting).toBe(4);
+    await expect.poll(() => app.backpressure.stats().queued).toBe(4);
     for (const ctx of contexts) ctx.cancel('caller-gone');
     await clock.advance(0);
-    expect(app.backpressure.stats().waiting).toBe(0);
+    expect(app.backpressure.stats().queued).toBe(0);
     expect(started).toBe(1);
     expect(app.backpressure.stats().rejected.deadline, 'nobody is there to be told').toBe(0);
   });

@@ -32,7 +32,10 @@ describe('the order of the gates', () => {
     expect((await ask()).json()).toEqual({ error: 'Rate limit exceeded', retryAfter: 1 });
     expect((await ask({ 'x-request-timeout-ms': '5' })).json()).toEqual({ error: 'Deadline exceeded' });
     app.backpressure.shutDown();
-    expect((await ask({ 'x-request-timeout-ms': '5' })).json()).toEqual({ error: 'Service shutting down' });
+    expect((await ask({ 'x-request-timeout-ms': '5' })).json()).toEqual({
+      error: 'Service shutting down',
+      retryAfter: 10,
+    });
 
     expect(handled()).toBe(0);
     expect(app.backpressure.stats().rejected).toEqual({
@@ -40,6 +43,7 @@ describe('the order of the gates', () => {
       deadline: 1,
       rate_limit: 1,
       load: 1,
+      cancelled: 0,
       handler: 0,
     });
   });

@@ -1,9 +1,10 @@
+import type { RejectedError } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { onTestFinished } from 'vitest';
 import { type BackpressureOptions, backpressure, type LoadSource } from '../src/index.ts';
 
-/** A server on a virtual clock, without chance, closed when the test ends; it must leave no timer behind. */
+/** A server on a virtual clock and without randomness. It is closed when the test ends and must leave no timer behind. */
 export async function build(
   options: BackpressureOptions,
   server: FastifyServerOptions = {},
@@ -18,33 +19,33 @@ export async function build(
   return { app, clock };
 }
 
-/** A source whose answers a test sets. */
+/** A source with an estimated wait that a test sets, and no bound of its own. */
 export class FakeSource implements LoadSource {
-  waitMs = 0;
-  hasRoom = true;
-  retryMs: number | undefined;
+  waitMs: number | undefined = 0;
 
-  estimatedWaitMs(): number {
+  estimatedWaitMs(): number | undefined {
     return this.waitMs;
-  }
-
-  retryAfterMs(): number | undefined {
-    return this.retryMs;
-  }
-
-  check(): boolean {
-    return this.hasRoom;
   }
 }
 
-/** Loop time as a test sets it. */
+/** A source that bounds itself: it rejects with what a test sets. */
+export class FakeLimiter extends FakeSource {
+  readonly name = 'limiter';
+  rejection: RejectedError | undefined;
+
+  check(): RejectedError | undefined {
+    return this.rejection;
+  }
+}
+
+/** Event loop time that a test sets. */
 export class FakeLoop {
   idle = 0;
   active = 0;
   readonly read = (): { idle: number; active: number } => ({ idle: this.idle, active: this.active });
 }
 
-/** A promise and what settles it. */
+/** A promise and the function that resolves it. */
 export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => {};
   const promise = new Promise<T>((settle) => {

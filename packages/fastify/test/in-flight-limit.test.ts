@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InFlightLimit } from '../src/in-flight-limit.ts';
+import { InFlightLimit } from '../src/gates/load/in-flight-limit.ts';
 
 const usual = { elapsedMs: 100, late: false, rejected: false };
 

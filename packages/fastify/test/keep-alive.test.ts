@@ -151,7 +151,7 @@ describe('a server that is closing', () => {
     await expect.poll(() => app.backpressure.stats().rejected.shutdown).toBe(1);
     held.resolve('done');
     await closing;
-    await expect.poll(() => received).toContain('{"error":"Service shutting down"}');
+    await expect.poll(() => received).toMatch(/\{"error":"Service shutting down","retryAfter":1[0-2]\}/);
     expect(statuses(received)).toEqual(['200', '503']);
   });
 });

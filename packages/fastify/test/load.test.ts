@@ -1,10 +1,10 @@
-import type { CallContext } from '@bp/core';
+import { type CallContext, RejectedError } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
-import { LoadGate } from '../src/gates/load.ts';
-import { resolveLoadOptions } from '../src/gates/load-options.ts';
+import { LoadGate } from '../src/gates/load/load-gate.ts';
+import { resolveLoadOptions } from '../src/gates/load/load-options.ts';
 import type { LoadSource } from '../src/index.ts';
-import { build, FakeLoop, FakeSource } from './harness.ts';
+import { build, FakeLimiter, FakeLoop, FakeSource } from './harness.ts';
 
 describe('load as a wait at a source', () => {
   it('rejects when the wait reaches the maximum, with the time until it is short enough', async () => {
@@ -21,23 +21,29 @@ describe('load as a wait at a source', () => {
     expect(app.backpressure.stats()).toMatchObject({ pressure: 6, overloaded: true, rejected: { load: 1 } });
   });
 
-  it('takes the word of a source that knows better when to come back', async () => {
-    const source = new FakeSource();
-    const { app } = await build({ load: { sources: [source] } });
+  it('is decided by the rejection of a source that bounds itself, whatever its wait', async () => {
+    const limiter = new FakeLimiter();
+    const { app } = await build({ load: { sources: [limiter] } });
     app.get('/', () => 'ok');
-    source.waitMs = 3000;
-    source.retryMs = 9001;
+    limiter.waitMs = 60_000;
+    expect((await app.inject('/')).statusCode).toBe(200);
+    limiter.rejection = new RejectedError('QUEUE_FULL', 'payments', { retryAfterMs: 9001 });
     expect((await app.inject('/')).headers['retry-after']).toBe('10');
+    expect(app.backpressure.stats()).toMatchObject({ pressure: 1, rejectedBy: { payments: 1 } });
   });
 
-  it('rejects when a source has no room, and does not say "now" if that source does not know yet', async () => {
-    const source = new FakeSource();
-    const { app } = await build({ load: { sources: [source] } });
+  it('is also decided by maxWaitMs at such a source where it is given, for the plugin or a route', async () => {
+    const limiter = new FakeLimiter();
+    const { app } = await build({ load: { sources: [limiter], maxWaitMs: 100 } });
+    const route = await build({ load: { sources: [limiter] } });
+    const config = { backpressure: { load: { maxWaitMs: 100 } } };
     app.get('/', () => 'ok');
-    source.hasRoom = false;
-    source.retryMs = 0;
-    const rejected = await app.inject('/');
-    expect([rejected.statusCode, rejected.headers['retry-after']]).toEqual([503, '1']);
+    route.app.get('/', { config }, () => 'ok');
+    limiter.waitMs = 1099;
+    for (const { body } of [await app.inject('/'), await route.app.inject('/')]) {
+      expect(body).toBe('{"error":"Service overloaded","retryAfter":1}');
+    }
+    expect(app.backpressure.stats()).toMatchObject({ rejectedBy: { limiter: 1 } });
   });
 
   it('is that of the source with the longest wait', async () => {
@@ -55,7 +61,7 @@ describe('load as a wait at a source', () => {
     const asked: CallContext[] = [];
     const source: LoadSource = {
       estimatedWaitMs: (ctx) => {
-        if (ctx !== undefined) asked.push({ ...ctx });
+        if (ctx?.cost !== undefined) asked.push(ctx);
         return 0;
       },
     };
@@ -68,7 +74,7 @@ describe('load as a wait at a source', () => {
     app.get('/', () => 'ok');
     await app.inject({ url: '/', headers: { 'x-request-timeout-ms': '500' } });
     expect(asked.map(({ priority }) => priority)).toEqual([3, 3]);
-    expect(asked.at(-1)).toEqual({ priority: 3, deadline: 1500 });
+    expect(asked.at(-1)).toMatchObject({ priority: 3, deadline: 1500, cost: 1 });
   });
 });
 
@@ -268,7 +274,7 @@ describe('load as a late event loop', () => {
   });
 });
 
-describe('pacing', () => {
+describe('the loop budget', () => {
   it('starts handlers within the budget of a turn, and tells how many wait', async () => {
     const { app, clock } = await build({ load: { eventLoop: false } });
     const started: number[] = [];
@@ -281,7 +287,7 @@ describe('pacing', () => {
     const answers = [0, 1, 2, 3, 4].map((id) => app.inject(`/${id}`));
     await new Promise(setImmediate);
     expect(started.length, 'in the first turn').toBeLessThan(5);
-    expect(app.backpressure.stats().waiting).toBe(5 - started.length);
+    expect(app.backpressure.stats().queued).toBe(5 - started.length);
     await clock.advance(0);
     await Promise.all(answers);
     expect(started).toEqual([0, 1, 2, 3, 4]);
@@ -289,21 +295,23 @@ describe('pacing', () => {
 
   it('lets no more wait than it can hold, however short the wait seems', () => {
     const clock = new VirtualClock();
-    const options = resolveLoadOptions({ eventLoop: false, maxWaitMs: 1e9 });
+    const options = resolveLoadOptions({ eventLoop: false, maxWaitMs: 1e9 }, () => {});
     const gate = new LoadGate(clock, options, { active: 0, completed: 0 });
-    gate.tryEnter(options);
+    gate.tryStart(options);
     clock.jumpTo(10);
     for (let i = 0; i < 10_000; i++) {
-      expect(gate.tryEnter(options), `handler ${i}`).toBe(false);
-      expect(gate.rejection(options, { priority: 0 }, 10)).toBeUndefined();
-      gate.enter(() => {});
+      expect(gate.tryStart(options), `handler ${i}`).toBe(false);
+      expect(gate.check(options, {}, 10)).toBeUndefined();
+      gate.enqueue(() => {});
     }
-    expect(gate.rejection(options, { priority: 0 }, 10)).toBeGreaterThan(0);
+    expect(gate.check(options, {}, 10)).toMatchObject({ code: 'SHED', rejectedBy: 'event-loop' });
   });
 
   it('is left to the sources where there are some, unless the option says so', async () => {
-    const startedAtOnce = async (pace?: boolean): Promise<number> => {
-      const { app, clock } = await build({ load: { sources: [new FakeSource()], eventLoop: false, pace } });
+    const startedAtOnce = async (loopBudget?: boolean): Promise<number> => {
+      const { app, clock } = await build({
+        load: { sources: [new FakeSource()], eventLoop: false, loopBudget },
+      });
       let started = 0;
       app.get('/', () => {
         started++;
@@ -324,7 +332,7 @@ describe('pacing', () => {
 
   it('is left out where the option or the route says so', async () => {
     for (const [load, config] of [
-      [{ pace: false, eventLoop: false }, {}],
+      [{ loopBudget: false, eventLoop: false }, {}],
       [{ eventLoop: false }, { backpressure: { load: false } }],
       [{ eventLoop: false }, { backpressure: false }],
     ] as const) {

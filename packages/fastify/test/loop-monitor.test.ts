@@ -1,6 +1,6 @@
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
-import { type LoopInterval, LoopMonitor } from '../src/loop-monitor.ts';
+import { type LoopInterval, LoopMonitor } from '../src/gates/load/loop-monitor.ts';
 import { FakeLoop } from './harness.ts';
 
 function monitor() {

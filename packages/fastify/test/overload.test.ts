@@ -3,7 +3,7 @@ import type { OverloadChange } from '../src/index.ts';
 import { build, FakeSource } from './harness.ts';
 
 describe('an overload', () => {
-  it('is told twice: with the first rejection, and when there was none for a second', async () => {
+  it('notifies with its first rejection and a second after its last', async () => {
     const source = new FakeSource();
     const { app, clock } = await build({ load: { sources: [source] } });
     app.get('/', () => 'ok');
@@ -14,10 +14,12 @@ describe('an overload', () => {
       await app.inject('/');
       await clock.advance(600);
     }
-    expect(changes).toEqual([{ overloaded: true, rejected: 1, lastedMs: 0 }]);
+    expect(changes).toEqual([{ overloaded: true, rejectedBy: 'load.sources[0]', rejected: 1, lastedMs: 0 }]);
     expect(app.backpressure.stats().overloaded).toBe(true);
     await clock.advance(400);
-    expect(changes.slice(1)).toEqual([{ overloaded: false, rejected: 4, lastedMs: 1800 }]);
+    expect(changes.slice(1)).toEqual([
+      { overloaded: false, rejectedBy: 'load.sources[0]', rejected: 4, lastedMs: 1800 },
+    ]);
     expect(app.backpressure.stats().overloaded).toBe(false);
 
     stop();

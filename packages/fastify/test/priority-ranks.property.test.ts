@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PriorityRanks } from '../src/priority-ranks.ts';
+import { PriorityRanks } from '../src/gates/load/priority-ranks.ts';
 
 function see(ranks: PriorityRanks, priority: number, now: number): number {
   const share = ranks.below(priority, now);

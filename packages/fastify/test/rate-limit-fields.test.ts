@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { parseList } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
-import { RateLimitFields } from '../src/rate-limit-fields.ts';
+import { RateLimitFields } from '../src/gates/rate-limit/rate-limit-fields.ts';
 import { build } from './harness.ts';
 
 /** What a client makes of a field: its one item and the parameters. */

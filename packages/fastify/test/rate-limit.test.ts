@@ -105,8 +105,8 @@ describe('the limit of a client', () => {
 });
 
 describe('a limit that is kept elsewhere', () => {
-  const shared = (decide: (key: string) => Error | undefined): SharedRateLimiter => ({
-    async acquire(key) {
+  const shared = (decide: (key: string | undefined) => Error | undefined): SharedRateLimiter => ({
+    async acquire({ key }) {
       const error = decide(key);
       if (error !== undefined) throw error;
     },
@@ -118,8 +118,8 @@ describe('a limit that is kept elsewhere', () => {
       deadline: {},
       rateLimit: {
         limiter: {
-          async acquire(...call) {
-            asked.push(call);
+          async acquire(ctx) {
+            asked.push(ctx);
             if (asked.length > 1) throw new RejectedError('RATE_LIMITED', 'redis', { retryAfterMs: 2500 });
           },
         },
@@ -134,16 +134,17 @@ describe('a limit that is kept elsewhere', () => {
     expect(rejected.statusCode).toBe(429);
     expect(rejected.headers).toMatchObject({ 'retry-after': '3', ratelimit: '"default";r=0;t=3' });
     expect(asked).toEqual([
-      ['id:ada', { cost: 3, deadline: 1500 }],
-      ['id:ada', { cost: 3, deadline: undefined }],
+      { key: 'id:ada', cost: 3, deadline: 1500 },
+      { key: 'id:ada', cost: 3, deadline: undefined },
     ]);
   });
 
-  it('has its other rejections answered like those of a handler, and its errors like errors', async () => {
+  it('may reject for another reason, and its errors are errors', async () => {
     let error: Error = new RejectedError('SHUTTING_DOWN', 'redis');
     const { app } = await build({ rateLimit: { limiter: shared(() => error) } });
     app.get('/', () => 'ok');
-    expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down' });
+    expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down', retryAfter: 10 });
+    expect(app.backpressure.stats()).toMatchObject({ rejected: { rate_limit: 1 }, rejectedBy: { redis: 1 } });
     error = new Error('broken');
     expect((await app.inject('/')).statusCode).toBe(500);
   });

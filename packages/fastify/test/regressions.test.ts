@@ -42,14 +42,14 @@ describe('@fastify/under-pressure', () => {
     expect(seconds).toEqual(['1', '3', '45']);
   });
 
-  it('turns retryAfter: 0 into 10; here 0 is 0', async () => {
+  it('turns retryAfter: 0 into 10; here it is the least whole second', async () => {
     const { app } = await build({});
     app.get('/', () => {
       throw new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: 0 });
     });
     const answer = await app.inject('/');
-    expect(answer.headers['retry-after']).toBe('0');
-    expect(answer.json()).toEqual({ error: 'Service overloaded', retryAfter: 0 });
+    expect(answer.headers['retry-after']).toBe('1');
+    expect(answer.json()).toEqual({ error: 'Service overloaded', retryAfter: 1 });
   });
 
   it('rejects with one error object for all; here no error is made, so no error hook sees any', async () => {

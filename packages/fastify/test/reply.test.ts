@@ -31,6 +31,9 @@ describe('a rejection to a client that accepts problem details', () => {
       type: `${TYPES}quota-exceeded`,
       title: 'Request cannot be satisfied as assigned quota has been exceeded',
       status: 429,
+      gate: 'rate_limit',
+      code: 'RATE_LIMITED',
+      rejectedBy: 'orders',
       'violated-policies': ['orders'],
       retryAfter: 10,
     });
@@ -46,7 +49,10 @@ describe('a rejection to a client that accepts problem details', () => {
       type: `${TYPES}temporary-reduced-capacity`,
       title: 'Request cannot be satisfied due to temporary server capacity constraints',
       status: 503,
-      'violated-policies': ['load'],
+      gate: 'load',
+      code: 'SHED',
+      rejectedBy: 'load.sources[0]',
+      'violated-policies': ['load.sources[0]'],
       retryAfter: 2,
     });
     app.backpressure.shutDown();
@@ -60,7 +66,14 @@ describe('a rejection to a client that accepts problem details', () => {
   it('has no type of its own for a deadline', async () => {
     const { ask } = await server();
     const rejected = await ask({ accept: 'application/problem+json', 'x-request-timeout-ms': '1' });
-    expect(rejected.json()).toEqual({ type: 'about:blank', title: 'Gateway Timeout', status: 504 });
+    expect(rejected.json()).toEqual({
+      type: 'about:blank',
+      title: 'Gateway Timeout',
+      status: 504,
+      gate: 'deadline',
+      code: 'DEADLINE_EXCEEDED',
+      rejectedBy: 'deadline',
+    });
   });
 
   it.each([

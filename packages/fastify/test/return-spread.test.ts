@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ReturnSpread } from '../src/return-spread.ts';
+import { ReturnSpread } from '../src/gates/load/return-spread.ts';
 
 describe('ReturnSpread', () => {
   it('is nothing while few are rejected', () => {

@@ -101,12 +101,12 @@ describe('the settings of a route', () => {
   it.each([
     [{ cost: -1 }, 'cost must be'],
     [{ priority: 0.5 }, 'priority must be'],
-    [{ rateLimit: { rate: -1 } }, 'rateLimit: rate must be'],
+    [{ rateLimit: { rate: -1 } }, 'rateLimit.rate must be'],
     [{ rateLimit: { rate: 1, fields: 'sometimes' } }, 'rateLimit.fields must be one of'],
     [{ load: { maxWaitMs: 0 } }, 'load.maxWaitMs must be'],
     [{ deadline: { maxMs: 0 } }, 'deadline.maxMs must be'],
     [{ mapErrors: 'no' }, 'mapErrors must be'],
-    ['nonsense', 'options must be an object'],
+    ['nonsense', 'config.backpressure of /broken must be an object'],
   ])('are checked when it is registered: %j', async (options, message) => {
     const { app } = await build({ load: {} });
     const register = (): unknown => app.get('/broken', of(options as RouteBackpressureOptions), () => 'ok');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { build } from './harness.ts';
 
 describe('shutting down', () => {
-  it('rejects newcomers with the time until the server is gone, and lets go of their connections', async () => {
+  it('rejects requests with the time until the server has ended, and closes their connections', async () => {
     const { app, clock } = await build({ exempt: ['/health'] });
     let finish: (() => void) | undefined;
     app.get('/', () => new Promise<string>((resolve) => (finish = () => resolve('done'))));
@@ -13,7 +13,7 @@ describe('shutting down', () => {
     await app.ready();
     await new Promise(setImmediate);
 
-    app.backpressure.shutDown({ deadline: clock.now() + 9500 });
+    app.backpressure.shutDown({ withinMs: 9500 });
     const rejected = await app.inject('/');
     expect(rejected.statusCode).toBe(503);
     expect(rejected.headers).toMatchObject({ 'retry-after': '10', connection: 'close' });
@@ -23,16 +23,16 @@ describe('shutting down', () => {
     finish?.();
     expect((await underWay).body).toBe('done');
     await clock.advance(9600);
-    expect((await app.inject('/')).headers['retry-after'], 'when it should be gone').toBe('0');
+    expect((await app.inject('/')).headers['retry-after'], 'when it should have ended').toBe('1');
   });
 
-  it('says no time if nobody knows one; the first deadline stands', async () => {
-    const { app, clock } = await build({});
+  it('sends the default of an unknown time; the first withinMs stays', async () => {
+    const { app } = await build({});
     app.get('/', () => 'ok');
     app.backpressure.shutDown();
-    expect((await app.inject('/')).body).toBe('{"error":"Service shutting down"}');
-    app.backpressure.shutDown({ deadline: clock.now() + 1000 });
-    app.backpressure.shutDown({ deadline: clock.now() + 99_000 });
+    expect((await app.inject('/')).body).toBe('{"error":"Service shutting down","retryAfter":10}');
+    app.backpressure.shutDown({ withinMs: 1000 });
+    app.backpressure.shutDown({ withinMs: 99_000 });
     expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down', retryAfter: 1 });
     expect(app.backpressure.stats()).toMatchObject({ shuttingDown: true, rejected: { shutdown: 2 } });
   });

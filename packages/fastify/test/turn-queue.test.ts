@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
-import { TurnQueue } from '../src/turn-queue.ts';
+import { TurnQueue } from '../src/gates/load/turn-queue.ts';
 
 /** Handlers that compute for some milliseconds, which on a virtual clock is a jump. */
 function queue() {
@@ -13,8 +13,8 @@ function queue() {
     clock.jumpTo(clock.now() + ms);
   };
   const arrive = (id: number, ms: number): void => {
-    if (turns.tryEnter()) handler(id, ms)();
-    else turns.enter(handler(id, ms));
+    if (turns.tryStart()) handler(id, ms)();
+    else turns.enqueue(handler(id, ms));
   };
   return { clock, turns, started, arrive };
 }
@@ -24,17 +24,17 @@ describe('TurnQueue', () => {
     const { turns, started, arrive } = queue();
     for (let i = 0; i < 100; i++) arrive(i, 0);
     expect(started).toHaveLength(100);
-    expect([turns.waiting, turns.estimatedWaitMs()]).toEqual([0, 0]);
+    expect([turns.size, turns.estimatedWaitMs()]).toEqual([0, 0]);
   });
 
   it('gives the loop back when the budget of the turn is spent, and goes on in order', async () => {
     const { clock, turns, started, arrive } = queue();
     for (let i = 0; i < 10; i++) arrive(i, 2);
     expect(started, 'in the first turn: 5 ms').toEqual([0, 1, 2]);
-    expect(turns.waiting).toBe(7);
+    expect(turns.size).toBe(7);
     await clock.advance(0);
     expect(started).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expect(turns.waiting).toBe(0);
+    expect(turns.size).toBe(0);
   });
 
   it('lets nobody overtake whoever waits', async () => {
@@ -50,8 +50,8 @@ describe('TurnQueue', () => {
     for (let i = 0; i < 50; i++) arrive(i, 2);
     await clock.advance(0);
     for (let i = 0; i < 30; i++) arrive(i, 2);
-    expect(turns.waiting).toBeGreaterThan(20);
-    expect(turns.estimatedWaitMs() / turns.waiting, 'ms a start').toBeCloseTo(2, 0);
+    expect(turns.size).toBeGreaterThan(20);
+    expect(turns.estimatedWaitMs() / turns.size, 'ms a start').toBeCloseTo(2, 0);
   });
 
   it('counts the microtasks of a handler as part of what it costs', async () => {
@@ -65,8 +65,8 @@ describe('TurnQueue', () => {
       clock.jumpTo(clock.now() + 4);
     };
     for (let i = 0; i < 5; i++) {
-      if (turns.tryEnter()) void handler();
-      else turns.enter(() => void handler());
+      if (turns.tryStart()) void handler();
+      else turns.enqueue(() => void handler());
       clock.jumpTo(clock.now() + 4);
     }
     await clock.advance(0);
@@ -77,26 +77,26 @@ describe('TurnQueue', () => {
     const { clock, turns } = queue();
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
-    turns.tryEnter();
+    turns.tryStart();
     clock.jumpTo(10);
-    for (const id of ['a', 'b']) storage.run(id, () => turns.enter(() => seen.push(storage.getStore())));
+    for (const id of ['a', 'b']) storage.run(id, () => turns.enqueue(() => seen.push(storage.getStore())));
     await storage.run('somebody else', () => clock.advance(0));
     expect(seen).toEqual(['a', 'b']);
   });
 
   it('is full long before memory is', () => {
     const { clock, turns } = queue();
-    turns.tryEnter();
+    turns.tryStart();
     clock.jumpTo(10);
-    for (let i = 0; i < 10_000; i++) turns.enter(() => {});
+    for (let i = 0; i < 10_000; i++) turns.enqueue(() => {});
     expect(turns.isFull).toBe(true);
   });
 
   it('goes on when a handler throws', async () => {
     const { clock, turns, started, arrive } = queue();
-    turns.tryEnter();
+    turns.tryStart();
     clock.jumpTo(10);
-    turns.enter(() => {
+    turns.enqueue(() => {
       throw new Error('broken');
     });
     arrive(1, 0);

@@ -71,6 +71,9 @@ describe('the rate limit gate', () => {
       type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
       title: 'Request cannot be satisfied as assigned quota has been exceeded',
       status: 429,
+      gate: 'rate_limit',
+      code: 'RATE_LIMITED',
+      rejectedBy: 'orders',
       'violated-policies': ['orders'],
       retryAfter: 1,
     });

@@ -26,6 +26,7 @@ export {
   checkPositive,
   checkPriority,
   checkSignal,
+  describe,
   MAX_DEADLINE_MS,
 } from './validate.ts';
 export { Waiter, WaitQueue, type WaitQueueOptions } from './wait-queue.ts';

@@ -1,7 +1,7 @@
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { BackpressureStats } from '../stats.ts';
 
-/** A `Meter` of @opentelemetry/api, as far as it is needed. */
+/** The part of a `Meter` of @opentelemetry/api that the export uses. */
 export interface OpenTelemetryMeter {
   createObservableCounter(name: string, options?: object): object;
   createObservableUpDownCounter(name: string, options?: object): object;
@@ -11,18 +11,17 @@ export interface OpenTelemetryMeter {
 }
 
 /**
- * Creates instruments that read `stats` when they are observed: names and attributes after the semantic conventions
- * for rate limiting (`aspnetcore.rate_limiting.*`, the stable ones there are) and for the event loop (`nodejs.*`).
- * Returns what stops them.
+ * Creates instruments that read `stats` when they are observed. Names and attributes follow the semantic conventions for rate
+ * limiting (`aspnetcore.rate_limiting.*`) and for the event loop (`nodejs.*`). Returns a function that stops them.
  */
 export function exportToOpenTelemetry(given: OpenTelemetryMeter, stats: () => BackpressureStats): () => void {
   const meter = given as Meter;
   const requests = meter.createObservableCounter('backpressure.requests', {
-    description: 'Requests, by whether they passed every gate, and if not by what rejected them.',
+    description: 'Requests, admitted by every gate, or rejected, by gate.',
     unit: '{request}',
   });
   const disconnected = meter.createObservableCounter('backpressure.disconnected_requests', {
-    description: 'Requests whose client left before it was answered.',
+    description: 'Requests whose client left before the response.',
     unit: '{request}',
   });
   const active = meter.createObservableUpDownCounter('backpressure.active_requests', {
@@ -30,11 +29,11 @@ export function exportToOpenTelemetry(given: OpenTelemetryMeter, stats: () => Ba
     unit: '{request}',
   });
   const queued = meter.createObservableUpDownCounter('backpressure.queued_requests', {
-    description: 'Requests whose handler waits for its turn of the event loop.',
+    description: 'Requests whose handler waits for a turn of the event loop.',
     unit: '{request}',
   });
   const utilization = meter.createObservableGauge('backpressure.utilization', {
-    description: 'Load as a share of what the least important requests may meet.',
+    description: 'Load as a share of the limit of the least important requests.',
     unit: '1',
   });
   const loopDelay = meter.createObservableGauge('nodejs.eventloop.delay.min', {
@@ -49,12 +48,12 @@ export function exportToOpenTelemetry(given: OpenTelemetryMeter, stats: () => Ba
   const observe = (result: BatchObservableResult): void => {
     const now = stats();
     result.observe(requests, now.admitted, { 'backpressure.result': 'admitted' });
-    for (const [reason, count] of Object.entries(now.rejected)) {
-      result.observe(requests, count, { 'backpressure.result': 'rejected', 'backpressure.reason': reason });
+    for (const [gate, count] of Object.entries(now.rejected)) {
+      result.observe(requests, count, { 'backpressure.result': 'rejected', 'backpressure.gate': gate });
     }
     result.observe(disconnected, now.disconnected);
     result.observe(active, now.active);
-    result.observe(queued, now.waiting);
+    result.observe(queued, now.queued);
     result.observe(utilization, now.pressure);
     result.observe(loopDelay, now.eventLoopLagMs / 1000);
     result.observe(loopUtilization, now.eventLoopUtilization);

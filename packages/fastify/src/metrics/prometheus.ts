@@ -1,12 +1,12 @@
 import type { BackpressureStats } from '../stats.ts';
 
-/** A registry of prom-client, as far as it is needed. */
+/** The part of a prom-client registry that the export uses. */
 export interface PrometheusRegistry {
   registerMetric(metric: never): void;
   removeSingleMetric(name: string): void;
 }
 
-/** What metrics have in common: how they are called and what they read, a value for each label if they have one. */
+/** The common part of all metrics. */
 interface Metric {
   readonly name: string;
   readonly help: string;
@@ -14,11 +14,11 @@ interface Metric {
 }
 
 interface GaugeMetric extends Metric {
-  /** How the values of the processes of a cluster become one. */
+  /** How the values of the processes of a cluster are combined. */
   readonly aggregator: 'sum' | 'max' | 'average';
 }
 
-const REFUSED = 'backpressure_requests_rejected_total';
+const REJECTED = 'backpressure_requests_rejected_total';
 
 const counters: readonly Metric[] = [
   {
@@ -28,7 +28,7 @@ const counters: readonly Metric[] = [
   },
   {
     name: 'backpressure_requests_disconnected_total',
-    help: 'Requests whose client left before it was answered.',
+    help: 'Requests whose client left before the response.',
     read: (stats) => stats.disconnected,
   },
 ];
@@ -41,14 +41,14 @@ const gauges: readonly GaugeMetric[] = [
     read: (stats) => stats.active,
   },
   {
-    name: 'backpressure_requests_waiting',
-    help: 'Requests whose handler waits for its turn of the event loop.',
+    name: 'backpressure_requests_queued',
+    help: 'Requests whose handler waits for a turn of the event loop.',
     aggregator: 'sum',
-    read: (stats) => stats.waiting,
+    read: (stats) => stats.queued,
   },
   {
     name: 'backpressure_pressure_ratio',
-    help: 'Load as a share of what the least important requests may meet.',
+    help: 'Load as a share of the limit of the least important requests.',
     aggregator: 'max',
     read: (stats) => stats.pressure,
   },
@@ -66,7 +66,7 @@ const gauges: readonly GaugeMetric[] = [
   },
 ];
 
-/** Registers metrics that read `stats` when they are collected. Returns what removes them. */
+/** Registers metrics that read `stats` when they are collected. Returns a function that removes them. */
 export async function exportToPrometheus(
   registry: PrometheusRegistry,
   stats: () => BackpressureStats,
@@ -94,16 +94,16 @@ export async function exportToPrometheus(
     });
   }
   new Counter({
-    name: REFUSED,
-    help: 'Requests answered with 429, 503 or 504, by what rejected them.',
-    labelNames: ['reason'],
+    name: REJECTED,
+    help: 'Requests answered with 429, 503 or 504, by gate.',
+    labelNames: ['gate'],
     registers,
     collect() {
       this.reset();
-      for (const [reason, count] of Object.entries(stats().rejected)) this.inc({ reason }, count);
+      for (const [gate, count] of Object.entries(stats().rejected)) this.inc({ gate }, count);
     },
   });
   return () => {
-    for (const { name } of [...counters, ...gauges, { name: REFUSED }]) registry.removeSingleMetric(name);
+    for (const { name } of [...counters, ...gauges, { name: REJECTED }]) registry.removeSingleMetric(name);
   };
 }

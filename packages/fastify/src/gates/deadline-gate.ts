@@ -1,0 +1,24 @@
+import { RejectedError } from '@bp/core';
+import type { AdmissionRequest } from '../request/admission-request.ts';
+import type { LoadGate } from './load/load-gate.ts';
+
+/**
+ * The rejection of a request that cannot be answered by its deadline, if so. With enough time but for the estimated wait it is an
+ * overload, which the load gate has then counted; else the deadline is exceeded, whenever the request is sent.
+ */
+export function checkDeadlineOf(
+  request: AdmissionRequest,
+  load: LoadGate | undefined,
+): RejectedError | undefined {
+  const { settings, deadline, now } = request;
+  if (settings.deadline === undefined || deadline === undefined) return undefined;
+  const wait = settings.load === undefined ? undefined : load?.longestWait(settings.load, request);
+  const waitMs = wait?.waitMs ?? 0;
+  const lateMs = now + waitMs + settings.deadline.marginMs - deadline;
+  if (lateMs <= 0) return undefined;
+  if (load === undefined || wait === undefined || lateMs >= waitMs) {
+    return new RejectedError('DEADLINE_EXCEEDED', 'deadline', { retryAfterMs: Number.POSITIVE_INFINITY });
+  }
+  load.countRejected(request.priority, now);
+  return new RejectedError('SHED', wait.name, { retryAfterMs: lateMs });
+}
