@@ -126,7 +126,7 @@ function createPolicy(name: string, options: ClientLimitOptions): Policy {
 
 /** Checks a limit as the limiter does. @throws TypeError or RangeError naming the option below `path`. */
 function checkLimit(path: string, { rate, intervalMs, burst }: ClientLimitOptions): void {
-  atPath(path, () => new PerClientRateLimiter({ rate, intervalMs, burst, maxKeys: 1, offenders: 0 }));
+  atPath(path, () => new PerClientRateLimiter({ rate, intervalMs, burst, maxKeys: 1, maxOffenders: 0 }));
 }
 
 /** Puts `path` in front of the option that an error of the limiter names. */

@@ -66,7 +66,7 @@ export const LOCAL_RATE_LIMIT_OPTIONS = optionNames<LocalRateLimitOptions>({
   allow: true,
   parent: true,
   shadow: true,
-  offenders: true,
+  maxOffenders: true,
   ...CLIENT_OPTIONS,
 });
 
