@@ -1,4 +1,4 @@
-import { type CallContext, isRejected, RejectedError } from '@bp/core';
+import { type CallContext, isRejected, type RejectedError } from '@bp/core';
 
 /**
  * Something that admitted requests go on to wait for: a `WorkerPool`, a `ConcurrencyLimiter`, or any object with an estimated
@@ -10,7 +10,7 @@ export interface LoadSource {
   /** Milliseconds (>= 0) that a call made now would wait: 0 if it would start at once, undefined if unknown. */
   estimatedWaitMs(ctx?: CallContext): number | undefined;
   /** The rejection of a call made now, undefined if it would be admitted. A source with `check` bounds its own queue. */
-  check?(ctx?: CallContext): RejectedError | boolean | undefined;
+  check?(ctx?: CallContext): RejectedError | undefined;
 }
 
 /** Reports an error of a source. */
@@ -52,9 +52,7 @@ export class CheckedSource {
   check(ctx: CallContext): RejectedError | undefined {
     try {
       const rejection = this.#source.check?.(ctx);
-      if (rejection === undefined || rejection === true) return undefined;
-      if (rejection === false) return new RejectedError('QUEUE_FULL', this.name);
-      if (isRejected(rejection)) return rejection;
+      if (rejection === undefined || isRejected(rejection)) return rejection;
       this.#report('check', `a RejectedError, or undefined, got ${describe(rejection)}`);
     } catch (error) {
       this.#report('check', `it threw ${describe(error)}`, error);
