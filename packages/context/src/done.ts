@@ -1,13 +1,13 @@
 import { isRejected, RejectedError, type RejectionCode } from '@bp/core';
 
 /**
- * Why a context is over.
+ * Tells why a context is over.
  *
- * - `deadline`: its time ran out.
- * - `cancelled`: somebody called `cancel`, an outer signal was aborted, or the work it stood for has ended.
- * - `caller-gone`: nobody waits for the answer any more.
- * - `shed`: it made room for something more important.
- * - `shutdown`: the process is ending.
+ * - `deadline`: its deadline has passed.
+ * - `cancelled`: `cancel` was called, an outer signal was aborted, or its work has ended.
+ * - `caller-gone`: the caller has disconnected.
+ * - `shed`: the request was evicted or shed.
+ * - `shutdown`: the process is shutting down.
  */
 export type DoneKind = 'deadline' | 'cancelled' | 'caller-gone' | 'shed' | 'shutdown';
 
@@ -25,23 +25,24 @@ const kinds: Readonly<Partial<Record<RejectionCode, DoneKind>>> = {
   SHUTTING_DOWN: 'shutdown',
 };
 
-/** What an end may carry beside its kind. */
+/** Options of `ContextDoneError`. */
 export interface ContextDoneOptions {
-  /** What led to it, such as the reason of an aborted signal. */
+  /** The reason, such as that of an aborted signal. */
   readonly cause?: unknown;
-  /** The `name` option of the context that came to an end first. Default: `request-context`. */
+  /** The `name` option of the context that ended first. Default: `request-context`. */
   readonly rejectedBy?: string | undefined;
 }
 
 /**
- * The end of a context: what its signal is aborted with, and what `throwIfDone` and `race` throw. It is a `RejectedError`
- * that says `workBegan`, because only work that has begun meets it; whoever had not begun gets a rejection of its own.
+ * The error with which a context ends: the reason of its signal, and what `throwIfDone` and `race` throw. It is a `RejectedError`
+ * with `workBegan: true`, because only work that has begun meets it. A call that still waits gets the rejection of the
+ * primitive.
  */
 export class ContextDoneError extends RejectedError {
-  /** Why the context is over: finer than the code, which is `CANCELLED` for a caller that is gone too. */
+  /** Why the context is over. Finer than the code, which is `CANCELLED` for `caller-gone` too. */
   readonly kind: DoneKind;
 
-  /** @param kind - why it is over. */
+  /** @param kind - why the context is over. */
   constructor(kind: DoneKind, options?: ContextDoneOptions) {
     super(codes[kind], options?.rejectedBy ?? 'request-context', { workBegan: true, cause: options?.cause });
     this.kind = kind;
@@ -53,7 +54,7 @@ export class ContextDoneError extends RejectedError {
   }
 }
 
-/** The end of a context that follows something else which came to an end for `reason`. */
+/** Makes the error of a context that ends because a signal or another context ended for `reason`. */
 export function endFor(reason: unknown, rejectedBy: string): ContextDoneError {
   if (reason instanceof ContextDoneError) return reason;
   return new ContextDoneError(kindOf(reason), { cause: reason, rejectedBy });
@@ -61,7 +62,7 @@ export function endFor(reason: unknown, rejectedBy: string): ContextDoneError {
 
 function kindOf(reason: unknown): DoneKind {
   if (isRejected(reason)) {
-    // The kind of an end that another copy of this package made.
+    // Made by another copy of this package.
     const { kind } = reason as { kind?: unknown };
     if (typeof kind === 'string' && Object.hasOwn(codes, kind)) return kind as DoneKind;
     return kinds[reason.code] ?? 'cancelled';

@@ -12,28 +12,25 @@ import {
 } from './options.ts';
 import { Watch } from './watch.ts';
 
-// From the global registry, so that two copies of this package in one process recognise each other's contexts.
-const brand = Symbol.for('@bp/context/RequestContext');
 const cancelKinds = ['cancelled', 'caller-gone', 'shed', 'shutdown'] as const;
 const nothing = (): void => {};
 
 /**
- * One request on its way through a system: until when its answer is wanted, whether it still is, how important it is.
- * Every primitive takes it as its `ctx`.
+ * Carries the deadline, cancellation, priority, cost, key and values of one request. Every primitive takes it as its `ctx`.
  *
- * It costs nothing it does not need: no timer, no listener on its parent and no `AbortController` until somebody asks to
- * be told. Deadlines of any size share one timer.
+ * It has no timer, no listener on its parent and no `AbortController` until a listener is added or its signal is read. All
+ * deadlines of a clock share one timer, which does not keep the process alive.
  */
 export class RequestContext implements CallContext, Disposable {
-  /** Absolute milliseconds on the clock after which the answer is worthless; undefined if there is no such time. */
+  /** Absolute milliseconds on the clock after which the result is worthless; undefined if there is no deadline. */
   readonly deadline: number | undefined;
   /** Higher is more important. */
   readonly priority: number;
-  /** What the call costs a limiter. */
+  /** Permits, tokens or weight of the call. */
   readonly cost: number;
-  /** Who asks; undefined is nobody in particular. */
+  /** The client or tenant of the call; undefined if there is none. */
   readonly key: string | undefined;
-  /** What it is called in the errors that its end leads to. */
+  /** The `rejectedBy` of the error with which it ends. */
   readonly name: string;
   readonly #clock: Clock;
   readonly #outer: AbortSignal | undefined;
@@ -62,23 +59,23 @@ export class RequestContext implements CallContext, Disposable {
     return this.#timeLimitMs;
   }
 
-  /** Milliseconds until the deadline, 0 when it has passed, Infinity without one. */
+  /** Returns the milliseconds until the deadline: 0 when it has passed, `Infinity` without one. */
   remainingMs(): number {
     if (this.deadline === undefined) return Number.POSITIVE_INFINITY;
     return Math.max(0, this.deadline - this.#clock.now());
   }
 
-  /** Whether it is over: cancelled, past its deadline or ended, or its parent is over. */
+  /** Whether the context is over: cancelled, past its deadline or ended, or its parent is over. */
   get done(): boolean {
     return this.doneReason !== undefined;
   }
 
-  /** Why it is over in one word, undefined while it is not. */
+  /** Why the context is over, as one word; undefined while it is not. */
   get reason(): DoneKind | undefined {
     return this.doneReason?.kind;
   }
 
-  /** Why it is over as the error that its signal is aborted with, undefined while it is not. */
+  /** Why the context is over, as the error that is the reason of its signal; undefined while it is not. */
   get doneReason(): ContextDoneError | undefined {
     const found = this.#found();
     if (found !== undefined || this.deadline === undefined) return found;
@@ -86,8 +83,8 @@ export class RequestContext implements CallContext, Disposable {
   }
 
   /**
-   * For fetch and friends; made the first time it is read. Aborted with the {@link ContextDoneError} when the context is
-   * over, but not because its work has ended.
+   * An `AbortSignal` for `fetch` and other functions, made when it is first read. It is aborted with the {@link ContextDoneError}
+   * when the context is over, but not by {@link RequestContext.end}.
    */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -98,7 +95,7 @@ export class RequestContext implements CallContext, Disposable {
     return this.#controller.signal;
   }
 
-  /** Calls `listener` once when the context is over, at once if it is; returns what removes it. */
+  /** Calls `listener` once when the context is over, at once if it is. Returns a function that removes the listener. */
   onDone(listener: (reason: ContextDoneError) => void): Unsubscribe {
     const reason = this.doneReason;
     if (reason === undefined) return this.#watched().add(listener);
@@ -107,7 +104,7 @@ export class RequestContext implements CallContext, Disposable {
   }
 
   /**
-   * Ends the context early, and everything below it; the first reason stays.
+   * Ends the context and its children. A context that is over keeps its reason.
    *
    * @throws TypeError if `kind` is none of `cancelled` (the default), `caller-gone`, `shed` and `shutdown`.
    */
@@ -116,20 +113,20 @@ export class RequestContext implements CallContext, Disposable {
     if (!this.done) this.#finish(new ContextDoneError(kind, { cause, rejectedBy: this.name }));
   }
 
-  /** @throws ContextDoneError if it is over. */
+  /** Throws if the context is over. @throws ContextDoneError */
   throwIfDone(): void {
     const reason = this.doneReason;
     if (reason !== undefined) throw reason;
   }
 
   /**
-   * What `promise` comes to, or a {@link ContextDoneError} if the context is over first. The work behind the promise is
-   * not stopped: give it the signal for that.
+   * Settles with `promise`, or rejects with a {@link ContextDoneError} if the context is over first. The work behind the promise
+   * is not stopped: pass it the signal.
    */
   race<T>(promise: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const leave = this.onDone(reject);
-      // Foreign thenables may throw where they should reject.
+      // A thenable of another library may throw instead of rejecting.
       Promise.resolve(promise).then(
         (value) => {
           leave();
@@ -144,8 +141,8 @@ export class RequestContext implements CallContext, Disposable {
   }
 
   /**
-   * A context for a part of the work: over at the latest when this one is, with the earlier of both deadlines. End it if
-   * anybody waits on it and this one lives long.
+   * Makes a context for a part of the work. It is over no later than this one and has the earlier of both deadlines. End it if
+   * it has listeners and this context lives long.
    *
    * @throws TypeError or RangeError naming the first option that is wrong.
    */
@@ -158,7 +155,7 @@ export class RequestContext implements CallContext, Disposable {
     return child;
   }
 
-  /** Derives a child for a policy such as a timeout: what it carries is kept. */
+  /** Makes a child for a policy such as a timeout; see `CallContext.derive`. */
   derive({ deadline, signal, name, timeLimitMs }: ContextChanges): RequestContext {
     const child = this.child({ deadline, signal, name });
     if (timeLimitMs !== undefined) {
@@ -167,21 +164,21 @@ export class RequestContext implements CallContext, Disposable {
     return child;
   }
 
-  /** A child that carries `value` under `key`; `get` finds it there and below. */
+  /** Makes a child that carries `value` under `key`; `get` returns it there and in its children. */
   with<T>(key: ContextKey<T>, value: T): RequestContext {
     const child = this.child();
     child.#values = { key: key as ContextKey<unknown>, value, next: this.#values };
     return child;
   }
 
-  /** The value nearest to this context under `key`, undefined if there is none. */
+  /** Returns the value under `key` of this context or its nearest ancestor; undefined if there is none. */
   get<T>(key: ContextKey<T>): T | undefined {
     return valueUnder(key, this.#values);
   }
 
   /**
-   * A context for work that must finish whatever becomes of this request: same values, priority, cost and key, but no deadline
-   * except its own, and nobody cancels it from here.
+   * Makes a context for work that must finish even if this request ends. It has the same values, priority, cost and key, only its
+   * own deadline, and is not cancelled with this context.
    *
    * @throws TypeError or RangeError naming the first option that is wrong.
    */
@@ -191,9 +188,9 @@ export class RequestContext implements CallContext, Disposable {
   }
 
   /**
-   * Says that the work is over. Nothing is left behind: listeners are forgotten uncalled, and a signal that was handed out
-   * stays as it is, so that what goes on with it (an answer that is still being read) is not disturbed. Children are
-   * cancelled, and whoever asks or comes later finds this context cancelled too.
+   * Ends the context because its work has ended. Listeners are removed without a call, and no timer is left behind. A signal that
+   * was handed out stays as it is, because a response may still be read with it. Children are cancelled, and later calls with
+   * this context are rejected with `CANCELLED`.
    */
   end(): void {
     this.#ended = true;
@@ -204,11 +201,6 @@ export class RequestContext implements CallContext, Disposable {
 
   [Symbol.dispose](): void {
     this.end();
-  }
-
-  /** The brand by which {@link isRequestContext} knows a context. */
-  get [brand](): true {
-    return true;
   }
 
   #derive(options: ChildOptions, deadline: number | undefined): RequestContext {
@@ -234,7 +226,7 @@ export class RequestContext implements CallContext, Disposable {
     return derived;
   }
 
-  /** Why it is over as far as that can be known without asking the clock. */
+  /** Returns why the context is over, as far as that is known without reading the clock. */
   #found(): ContextDoneError | undefined {
     if (this.#reason !== undefined) return this.#reason;
     if (this.#ended)
@@ -262,7 +254,7 @@ export class RequestContext implements CallContext, Disposable {
     const leave = parent === undefined ? undefined : parent.#watched().addChild(finish);
     const onAbort = (): void => finish(endFor(outer?.reason, this.name));
     outer?.addEventListener('abort', onAbort, { once: true });
-    // A parent with the same deadline tells its children.
+    // A parent with the same deadline notifies its children.
     const timer =
       this.deadline === undefined || this.deadline === parent?.deadline
         ? undefined
@@ -278,9 +270,4 @@ export class RequestContext implements CallContext, Disposable {
     this.#reason ??= reason;
     this.#watch?.finish(this.#reason);
   }
-}
-
-/** Whether `ctx` is a {@link RequestContext}, made by any copy of this package. */
-export function isRequestContext(ctx: CallContext): ctx is RequestContext {
-  return brand in ctx;
 }

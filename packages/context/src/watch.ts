@@ -5,17 +5,17 @@ import type { ContextDoneError } from './done.ts';
 type DoneListener = (reason: ContextDoneError) => void;
 
 /**
- * Whoever wants to be told that one context is over. What could end it (a timer, its parent, an outer signal) is
- * watched only while there is somebody to tell.
+ * The listeners and children of one context. The sources that can end the context (a timer, its parent, an outer signal) are
+ * watched only while there are any.
  */
 export class Watch {
   readonly #start: () => Unsubscribe;
   readonly #listeners = new Set<DoneListener>();
-  /** The children that somebody waits for; the others look up when they are asked. */
+  /** The children that have listeners; the others read their parent when they are read. */
   #children: Set<DoneListener> | undefined;
   #stop: Unsubscribe | undefined;
 
-  /** @param start - begins to watch what could end the context, and returns what stops it. */
+  /** @param start - begins to watch the sources that can end the context; returns a function that stops it. */
   constructor(start: () => Unsubscribe) {
     this.#start = start;
   }
@@ -29,7 +29,7 @@ export class Watch {
     return this.#join(this.#children, listener);
   }
 
-  /** Tells everybody, from the bottom up. */
+  /** Notifies the children, then the listeners. */
   finish(reason: ContextDoneError): void {
     for (const child of this.end()) child(reason);
     for (const listener of this.#listeners) {
@@ -38,7 +38,7 @@ export class Watch {
     }
   }
 
-  /** Watches nothing any more, and hands over the children for whoever ends it to tell. */
+  /** Stops watching, and returns the children, which the caller must notify. */
   end(): Iterable<DoneListener> {
     this.#stop?.();
     this.#stop = undefined;
@@ -48,7 +48,7 @@ export class Watch {
   }
 
   #join(listeners: Set<DoneListener>, listener: DoneListener): Unsubscribe {
-    // A function of its own: the same listener added twice is told twice, and one that throws disturbs nobody.
+    // A function of its own: a listener that is added twice is called twice, and one that throws disturbs no other.
     const own = neverThrowing(listener, () => {});
     listeners.add(own);
     this.#stop ??= this.#start();

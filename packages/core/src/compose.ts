@@ -1,13 +1,13 @@
 import { type CallContext, EMPTY_CONTEXT } from './call-context.ts';
 
 /**
- * What can stand around a call: every primitive with an `execute` is one. It runs `fn` now, later or not at all;
- * rejects with a `RejectedError`; and lets the result or the error of `fn` through untouched.
+ * Wraps calls; every primitive with an `execute` is one. A policy runs `fn` now, later or not at all. It rejects with a
+ * `RejectedError`, and passes the result or the error of `fn` on untouched.
  */
 export interface Policy {
   /**
-   * Runs `fn` if and when this policy admits it. `fn` receives `ctx`, or a context derived from it.
-   * @param ctx - Default: a context without deadline, signal, priority, cost or key.
+   * Runs `fn` if and when this policy admits the call. `fn` receives `ctx`, or a context derived from it.
+   * @param ctx - Default: a context without fields.
    */
   execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx?: CallContext): Promise<T>;
 }
@@ -30,12 +30,15 @@ class Composed implements Policy {
 }
 
 /**
- * One policy from many, outermost first: `compose(a, b).execute(fn)` is `a.execute(() => b.execute(fn))`, and
- * each hands its context to the next. Without policies it just calls the function.
+ * Makes one policy from several, outermost first: `compose(a, b).execute(fn)` is `a.execute(() => b.execute(fn))`. Each policy
+ * passes its context to the next. Without policies it just calls the function.
  *
- * Recommended order: retry, timeout, rate limiter, concurrency limiter, circuit breaker. The breaker stands next to the
- * dependency: it then measures the dependency and not the wait in the queue, and a call that waited while the circuit opened
- * is rejected when its turn comes instead of reaching a dependency that is known to fail.
+ * Recommended order: retry, timeout, rate limiter, concurrency limiter, circuit breaker.
+ * - Retry is outermost: each attempt has a timeout of its own, and is admitted or rejected anew.
+ * - The timeout bounds every wait inside it.
+ * - The rate limiter comes before the concurrency limiter: a call that waits for a token holds no permit.
+ * - The circuit breaker is next to the dependency. It measures the dependency and not the wait in the queue, and rejects a call
+ *   that waited while the circuit opened.
  *
  * @throws TypeError if an argument has no `execute` method.
  */

@@ -1,14 +1,14 @@
 /**
- * Why a primitive rejected.
+ * Tells why a primitive rejected a call.
  *
- * - `RATE_LIMITED`: more than the allowed rate.
- * - `QUEUE_FULL`: no room to wait.
- * - `CONCURRENCY_LIMIT`: no permit, and waiting was not asked for or not possible.
- * - `CIRCUIT_OPEN`: the dependency behind the breaker is known to be failing.
- * - `SHED`: was queued, then made room for something more important or waited too long.
- * - `DEADLINE_EXCEEDED`: the deadline has passed, or would pass before the answer.
- * - `CANCELLED`: the caller no longer wants the answer.
- * - `SHUTTING_DOWN`: the primitive is closing.
+ * - `RATE_LIMITED`: the call exceeds the allowed rate.
+ * - `QUEUE_FULL`: the wait queue is full.
+ * - `CONCURRENCY_LIMIT`: no permit is available, and waiting is not enabled or would take too long.
+ * - `CIRCUIT_OPEN`: the dependency behind the breaker is failing.
+ * - `SHED`: the call was queued, then evicted by a more important one, or it waited too long.
+ * - `DEADLINE_EXCEEDED`: the deadline has passed, or would pass before the result.
+ * - `CANCELLED`: the caller no longer wants the result.
+ * - `SHUTTING_DOWN`: the primitive is draining or closed.
  */
 export type RejectionCode =
   | 'RATE_LIMITED'
@@ -20,21 +20,21 @@ export type RejectionCode =
   | 'CANCELLED'
   | 'SHUTTING_DOWN';
 
-/** What a rejection may carry beside its code and the name of the primitive. */
+/** Options of `RejectedError`. */
 export interface RejectedErrorOptions {
   /**
    * Milliseconds (>= 0) after which the same call could be admitted; `Infinity`: never; left out: unknown. A negative number or
    * `NaN` counts as unknown.
    */
   readonly retryAfterMs?: number | undefined;
-  /** Whether the work had begun when it was given up: a deadline that passed while it ran. Default: false. */
+  /** Whether the work had begun: its context ended while it ran. Default: false. */
   readonly workBegan?: boolean | undefined;
-  /** What led to the rejection, such as the reason of an aborted signal. */
+  /** The reason, such as that of an aborted signal. */
   readonly cause?: unknown;
 }
 
-// From the global registry, so that two copies of this package in one process recognise each other's rejections.
-const brand = Symbol.for('@bp/core/RejectedError');
+// From the global registry, so that two copies of this package recognise each other's rejections.
+const brand: symbol = Symbol.for('@bp/core/RejectedError');
 
 // V8's switch for stacks; on other engines an unused property. Where intrinsics are frozen it stays as it is.
 const v8Error: { stackTraceLimit?: number | undefined } = Error as object;
@@ -46,26 +46,28 @@ function limitStacks(frames: number | undefined): void {
 }
 
 /**
- * The one rejection of every primitive: not a failure of the work, which never began or was given up.
+ * The error with which every primitive rejects. It is no failure of the work, which has not begun or whose context has ended.
  *
- * Rejections are made at the rate of an overload, so no stack is captured: it would cost more than the rest of
- * the rejection together. {@link RejectedError.captureStack} turns stacks on while debugging.
+ * It captures no stack, which would cost more than the rest of a rejection. Set {@link RejectedError.captureStack} for
+ * debugging.
  */
 export class RejectedError extends Error {
-  /** Set to true to record a stack in every rejection made from then on. Default: false. */
+  static {
+    // No member of the class: its type would differ between two copies of this package.
+    Object.defineProperty(RejectedError.prototype, brand, { value: true });
+  }
+
+  /** Set it to true to capture a stack in every later rejection. Default: false. */
   static captureStack = false;
 
-  /** Why it was rejected. */
+  /** Why the primitive rejected the call. */
   readonly code: RejectionCode;
   /** The `name` option of the primitive that rejected. */
   readonly rejectedBy: string;
   /** Milliseconds after which the same call could be admitted; `Infinity`: never; undefined: unknown. */
   readonly retryAfterMs: number | undefined;
 
-  /**
-   * Whether the work had begun when it was given up. Then it is no rejection by a primitive but the end of a context,
-   * which work that was running has thrown: a dependency that does not answer in time has failed.
-   */
+  /** Whether the work had begun. Then the error is not the rejection of a primitive but the end of the work's context. */
   readonly workBegan: boolean;
 
   /** @param code - why; @param rejectedBy - the name of the primitive. */
@@ -82,22 +84,22 @@ export class RejectedError extends Error {
     if (options?.cause !== undefined) this.cause = options.cause;
   }
 
-  // An accessor: an own property would be one more write for every rejection.
+  // An accessor saves one write for every rejection.
   override get name(): string {
     return 'RejectedError';
-  }
-
-  /** The brand by which {@link isRejected} knows a rejection. */
-  get [brand](): true {
-    return true;
   }
 }
 
 /**
- * Whether `error` is a rejection by a primitive, made by any copy of this package; with `code`, whether it is
- * that rejection. Never throws.
+ * Returns whether `error` is a `RejectedError` of any copy of this package and, if `code` is given, has that code. Never
+ * throws.
  */
 export function isRejected(error: unknown, code?: RejectionCode): error is RejectedError {
-  if (typeof error !== 'object' || error === null || !(brand in error)) return false;
-  return code === undefined || (error as RejectedError).code === code;
+  if (typeof error !== 'object' || error === null) return false;
+  try {
+    return brand in error && (code === undefined || (error as RejectedError).code === code);
+  } catch {
+    // A proxy may throw.
+    return false;
+  }
 }

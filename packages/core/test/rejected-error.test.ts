@@ -3,6 +3,13 @@ import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { isRejected, RejectedError, type RejectionCode } from '../src/index.ts';
 import { rejectedPromise } from '../src/kit/index.ts';
 
+/** A proxy that throws whatever is asked of it. */
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
 afterEach(() => {
   RejectedError.captureStack = false;
 });
@@ -115,6 +122,8 @@ describe('isRejected', () => {
     new DOMException('aborted', 'AbortError'),
     runInNewContext('new Error("of another realm")'),
   ])('does not recognise %o', (other) => expect(isRejected(other)).toBe(false));
+
+  it('does not throw for a proxy that throws', () => expect(isRejected(revoked())).toBe(false));
 
   it('has a type for every code', () => {
     expectTypeOf<RejectedError['code']>().toEqualTypeOf<RejectionCode>();
