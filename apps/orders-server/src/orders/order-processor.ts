@@ -22,7 +22,7 @@ export interface OrderProcessorOptions {
 
 /** A snapshot of the queue. */
 export interface QueueStats {
-  readonly running: number;
+  readonly active: number;
   readonly queued: number;
   readonly capacity: number;
 }
@@ -38,7 +38,6 @@ export class OrderProcessor {
   readonly #orderTimeoutMs: number;
   readonly #clock: Clock;
   readonly #onError: (error: unknown, orderId: string) => void;
-  #closing = false;
 
   constructor(options: OrderProcessorOptions) {
     this.#store = options.store;
@@ -66,36 +65,36 @@ export class OrderProcessor {
 
   /** Returns the rejection that a new order would get now; undefined if there is a place for it. */
   check(): RejectedError | undefined {
-    if (this.#closing) return new RejectedError('SHUTTING_DOWN', 'orders');
-    return this.#pool.check() && new RejectedError('QUEUE_FULL', 'orders', { retryAfterMs: this.retryAfterMs() });
-  }
-
-  /** Milliseconds until the backlog is served and the gateway may be called. */
-  retryAfterMs(): number {
-    return Math.max(this.#pool.retryAfterMs() ?? 0, this.#payments.retryAfterMs());
+    const rejection = this.#pool.check();
+    if (rejection?.code !== 'QUEUE_FULL') return rejection;
+    // While the breaker is open no order is paid, so the queue does not drain.
+    const outageMs = this.#payments.retryAfterMs();
+    const { code, rejectedBy, retryAfterMs = outageMs } = rejection;
+    if (outageMs === 0) return rejection;
+    return new RejectedError(code, rejectedBy, { retryAfterMs: Math.max(retryAfterMs, outageMs) });
   }
 
   /** Returns a snapshot of the queue. */
   stats(): QueueStats {
     const { active, queued, maxQueue } = this.#pool.stats();
-    return { running: active, queued, capacity: maxQueue };
+    return { active, queued, capacity: maxQueue };
   }
 
   /** Accepts no more orders and finishes the accepted ones within the time given; the rest stays unfinished in the store. */
-  async close({ withinMs }: DrainOptions = {}): Promise<void> {
-    this.#closing = true;
-    await this.#pool.close({ withinMs });
+  async close(options?: DrainOptions): Promise<void> {
+    await this.#pool.close(options);
     // Cancelled orders have yet to be recorded in the store.
     await this.#pool.drain();
   }
 
   /** Takes a place in the queue first and then stores the order: an order that cannot be queued is not stored. */
   async #enqueue(request: OrderRequest): Promise<Order> {
+    const rejection = this.check();
+    if (rejection !== undefined) throw rejection;
     const place = new AbortController();
     const added = Promise.withResolvers<AddedOrder>();
     added.promise.catch(() => undefined);
-    const processed = this.#pool.trySubmit(() => this.#process(added.promise), { signal: place.signal });
-    if (processed === undefined) throw this.check() ?? new RejectedError('QUEUE_FULL', 'orders');
+    const processed = this.#pool.submit(() => this.#process(added.promise), { signal: place.signal });
     // When the pool closes it rejects jobs that have not started: such an order stays `queued` in the store.
     processed.catch(() => undefined);
     try {

@@ -70,7 +70,7 @@ describe('OrderProcessor', () => {
       rejectedBy: 'orders',
     });
     await clock.advance(0);
-    expect(processor.stats()).toEqual({ running: 2, queued: 3, capacity: 3 });
+    expect(processor.stats()).toEqual({ active: 2, queued: 3, capacity: 3 });
     expect(await store.unfinished()).toHaveLength(5);
   });
 
@@ -88,7 +88,7 @@ describe('OrderProcessor', () => {
     const accepted = Promise.all(Array.from({ length: 10 }, () => processor.accept(request(2))));
     await clock.advance(10);
     expect(new Set((await accepted).map(({ orderId }) => orderId))).toEqual(new Set(['order-2']));
-    expect(processor.stats()).toMatchObject({ running: 1, queued: 1 });
+    expect(processor.stats()).toMatchObject({ active: 1, queued: 1 });
   });
 
   it('returns an order that it knows although the queue is full', async () => {
@@ -124,7 +124,7 @@ describe('OrderProcessor', () => {
     store.add = () => Promise.reject(new Error('disk full'));
     await expect(processor.accept(request(3))).rejects.toThrow('disk full');
     await clock.advance(0);
-    expect(processor.stats()).toMatchObject({ running: 1, queued: 0 });
+    expect(processor.stats()).toMatchObject({ active: 1, queued: 0 });
   });
 
   it('rejects until both the backlog is served and the gateway may be called', async () => {
@@ -174,6 +174,23 @@ describe('OrderProcessor', () => {
     await clock.advance(2_000);
     expect(await closed).toBe(1_100);
     expect(await store.get(keyOf(1))).toMatchObject({ state: 'retrying' });
+  });
+
+  it.each([Number.NaN, -1])('rejects to close within %d ms, and goes on', async (withinMs) => {
+    const { clock, store, processor } = build();
+    await expect(processor.close({ withinMs })).rejects.toThrow(/withinMs/);
+    await processor.accept(request(1));
+    await clock.advance(0);
+    expect(await store.get(keyOf(1))).toMatchObject({ state: 'paid' });
+  });
+
+  it('rejects without a time while it has no estimate', async () => {
+    const { payments, hang, processor } = build();
+    payments.pay = hang;
+    for (let i = 1; i <= 5; i++) await processor.accept(request(i));
+    expect(processor.check()).toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: undefined });
+    payments.retryMs = 40_000;
+    expect(processor.check()).toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: 40_000 });
   });
 
   it('reports an order whose payment fails in the store, and goes on with the next', async () => {
