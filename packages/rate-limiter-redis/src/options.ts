@@ -10,8 +10,8 @@ import {
   checkPositive,
   optionNames,
 } from '@bp/core/kit';
-import type { RedisClient } from './redis-client.ts';
-import { resolveSharedLimit, type SharedLimit, type SharedLimitOptions } from './shared-limit.ts';
+import { resolveSharedLimit, type SharedLimit, type SharedLimitOptions } from './limit/shared-limit.ts';
+import type { RedisClient } from './store/redis-client.ts';
 
 /** `strict`: one round trip a decision. `leased`: permits are debited in batches and spent by the instance. */
 export type SharingMode = 'strict' | 'leased';

@@ -1,20 +1,20 @@
 import { type CallContext, type DrainOptions, type Policy, RejectedError, type Unsubscribe } from '@bp/core';
 import { Closing, EMPTY_CONTEXT, isOver, Rejections, rejectionAtEntry, rejectionIfOver } from '@bp/core/kit';
-import { checkCost, checkKey, hasValidFields } from './call-fields.ts';
-import { Decider, type Decision } from './decider.ts';
-import { KeyState } from './key-state.ts';
-import { KeyTable } from './key-table.ts';
+import { checkCost, checkKey, hasValidFields } from './calls/call-fields.ts';
+import { PendingCalls } from './calls/pending-calls.ts';
+import { Decider, type Decision } from './decisions/decider.ts';
+import { StoreRequests } from './decisions/store-requests.ts';
+import { KeyState } from './keys/key-state.ts';
+import { KeyTable } from './keys/key-table.ts';
+import { localLimit } from './keys/local-allowance.ts';
+import { toPermits, toUnits } from './limit/units.ts';
 import {
   type RedisRateLimiterOptions,
   type ResolvedRedisRateLimiterOptions,
   resolveOptions,
 } from './options.ts';
-import { PendingCalls } from './pending-calls.ts';
-import { SharedBucket, type StoreChange, type StoreState } from './shared-bucket.ts';
-import { localLimit } from './shared-limit.ts';
-import { isLong, StoreKeys } from './store-keys.ts';
-import { StoreRequests } from './store-requests.ts';
-import { toPermits, toUnits } from './units.ts';
+import { SharedBucket, type StoreChange, type StoreState } from './store/shared-bucket.ts';
+import { isLong, StoreKeys } from './store/store-keys.ts';
 
 const NEVER = { retryAfterMs: Number.POSITIVE_INFINITY };
 
@@ -75,7 +75,7 @@ export class RedisRateLimiter implements Policy {
     this.#keys = new KeyTable(
       maxKeys,
       () => new KeyState(limit, local, clock.now()),
-      (state) => state.isForgettable(this.#bucket.outageAt, clock.now()),
+      (state) => state.isForgettable(this.#bucket.state === 'available', this.#bucket.outageAt, clock.now()),
     );
     this.#rejections = new Rejections(name);
     this.#pending = new PendingCalls(clock, name, () => this.#closing.settleIfIdle());

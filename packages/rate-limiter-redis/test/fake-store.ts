@@ -1,5 +1,5 @@
 import type { Clock } from '@bp/core';
-import type { RedisClient } from '../src/redis-client.ts';
+import type { RedisClient } from '../src/store/redis-client.ts';
 
 /** The arguments of the script. */
 export interface Debit {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Batch, Lease } from '../src/lease.ts';
-import { resolveSharedLimit } from '../src/shared-limit.ts';
-import { toPermits } from '../src/units.ts';
+import { type Batch, Lease } from '../src/keys/lease.ts';
+import { resolveSharedLimit } from '../src/limit/shared-limit.ts';
+import { toPermits } from '../src/limit/units.ts';
 import { decide } from './fake-store.ts';
 
 /**

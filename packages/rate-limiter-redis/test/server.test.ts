@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SOURCE } from '../src/debit-script.ts';
 import { fromIoredis, fromNodeRedis, type RedisClient, RedisRateLimiter } from '../src/index.ts';
+import { SOURCE } from '../src/store/debit-script.ts';
 import { decide } from './fake-store.ts';
 import { missingRedis, RedisServer, until } from './redis-server.ts';
 

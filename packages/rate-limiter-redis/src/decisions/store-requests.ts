@@ -1,9 +1,9 @@
-import type { Debit } from './debit-script.ts';
+import type { PendingCall } from '../calls/pending-calls.ts';
+import type { KeyState } from '../keys/key-state.ts';
+import type { ResolvedRedisRateLimiterOptions } from '../options.ts';
+import type { Debit } from '../store/debit-script.ts';
+import type { SharedBucket } from '../store/shared-bucket.ts';
 import type { Decider } from './decider.ts';
-import type { KeyState } from './key-state.ts';
-import type { ResolvedRedisRateLimiterOptions } from './options.ts';
-import type { PendingCall } from './pending-calls.ts';
-import type { SharedBucket } from './shared-bucket.ts';
 
 /** Fewer calls than this in a batch's time are too few to foresee: what they do not spend would be lost. */
 const MIN_BATCH_CALLS = 10;
@@ -64,8 +64,7 @@ export class StoreRequests {
     state.waiting.push(call);
     if (state.asking) return;
     state.asking = true;
-    // A microtask later, so that all calls of this turn are in the request.
-    queueMicrotask(() => void this.#askForWaiting(state, storeKey));
+    void this.#askForWaiting(state, storeKey);
   }
 
   /** Asks for the next batch if the lease is low. No call waits for it. */
@@ -111,6 +110,8 @@ export class StoreRequests {
   }
 
   async #askForWaiting(state: KeyState, storeKey: string, refillUnits?: number): Promise<void> {
+    // A microtask later, so that all calls of this turn are in the request.
+    await Promise.resolve();
     let ask = this.#takeWaiting(state, refillUnits);
     while (ask !== undefined) {
       await this.#send(state, storeKey, ask);
@@ -127,7 +128,7 @@ export class StoreRequests {
     state.waiting = waiting.slice(MAX_CALLS);
     if (calls.length === 0 && refillUnits === 0) return undefined;
     const now = this.#options.clock.now();
-    let atHand = state.lease.available(now);
+    let atHand = state.lease.lasting(now + this.#bucket.roundTripMs);
     const costs: number[] = [];
     for (const { units } of calls) {
       const fromLease = Math.min(units, atHand);
@@ -180,6 +181,7 @@ export class StoreRequests {
     if (!state.isOverflow && this.#options.mode === 'leased') {
       state.fullAt = askedAt + debit.fullAfterMs;
       state.fullWithinMs = now - askedAt;
+      state.repliedAt = now;
     }
     this.#settleByGrant(state, calls, debit, askedAt);
     const batchUnits = this.#batchUnits(state, now);

@@ -1,7 +1,7 @@
 import { RejectedError } from '@bp/core';
-import type { KeyState } from './key-state.ts';
-import type { ResolvedRedisRateLimiterOptions } from './options.ts';
-import type { SharedBucket } from './shared-bucket.ts';
+import type { KeyState } from '../keys/key-state.ts';
+import type { ResolvedRedisRateLimiterOptions } from '../options.ts';
+import type { SharedBucket } from '../store/shared-bucket.ts';
 
 /** What is known of a call without a round trip; `ask` if only the store can decide it. */
 export type Decision = 'admit' | 'reject' | 'ask';
@@ -47,7 +47,7 @@ export class Decider {
 
   /** Whether the store would reject `units` even if it were asked now, by what its latest reply said. */
   isExhausted(state: KeyState, units: number, now: number): boolean {
-    return this.#waitMs(state, units, state.fullAt, now) > this.#bucket.roundTripMs;
+    return state.isKnown(now) && this.#waitMs(state, units, state.fullAt, now) > this.#bucket.roundTripMs;
   }
 
   /** The rejection of a call that {@link Decider.decide} would reject now; undefined if it would not. */

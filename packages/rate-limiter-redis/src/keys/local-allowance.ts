@@ -1,5 +1,6 @@
-import { admits, charge, type Limit, waitMs } from '@bp/rate-limiter/kit';
-import { toPermits, UNITS } from './units.ts';
+import { admits, charge, type Limit, resolveLimit, waitMs } from '@bp/rate-limiter/kit';
+import type { SharedLimit } from '../limit/shared-limit.ts';
+import { toPermits, UNITS } from '../limit/units.ts';
 
 /** What one instance may admit of one key without the store. */
 export interface LocalLimit {
@@ -12,6 +13,20 @@ export interface LocalLimit {
   readonly maxOwed: number;
   /** Milliseconds in which an empty shared bucket fills. */
   readonly sharedFillMs: number;
+}
+
+/** Derives the part of the limit that one instance serves while the store is unavailable. */
+export function localLimit(limit: SharedLimit, share: number, start: 'full' | 'empty'): LocalLimit {
+  // A share below one permit would never admit a call of cost 1.
+  const burst = Math.max(1, limit.burst * share);
+  const bucket = resolveLimit({ rate: limit.rate * share, intervalMs: limit.intervalMs, burst });
+  return {
+    bucket,
+    initialDebtMs: (burst - limit.burst * share) * bucket.tokenMs,
+    startsEmpty: start === 'empty',
+    maxOwed: limit.burst * UNITS,
+    sharedFillMs: limit.burstMs,
+  };
 }
 
 /**
@@ -82,7 +97,7 @@ export class LocalAllowance {
   /** Whether a new allowance would admit no more. */
   isFresh(outageAt: number, now: number): boolean {
     this.#advance(outageAt, now);
-    return this.#debtMs <= this.#limit.initialDebtMs && this.owed(outageAt, now) === 0;
+    return this.#debtMs <= this.#limit.initialDebtMs;
   }
 
   #advance(outageAt: number, now: number): void {

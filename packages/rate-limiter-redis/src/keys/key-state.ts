@@ -1,8 +1,10 @@
+import type { PendingCall } from '../calls/pending-calls.ts';
+import type { SharedLimit } from '../limit/shared-limit.ts';
 import { Demand } from './demand.ts';
 import { Lease } from './lease.ts';
 import { LocalAllowance, type LocalLimit } from './local-allowance.ts';
-import type { PendingCall } from './pending-calls.ts';
-import type { SharedLimit } from './shared-limit.ts';
+
+const MAX_KNOWN_MS = 1000;
 
 /** What one instance knows of one key. */
 export class KeyState {
@@ -21,9 +23,11 @@ export class KeyState {
   lowWater = 0;
   /**
    * The earliest time at which the shared bucket can be full, as the latest reply has it. Debits of other instances move that
-   * time back, never forward; so what it excludes stays excluded, and needs no further round trip.
+   * time back, never forward; so what it excludes stays excluded, and needs no further round trip while the reply counts.
    */
   fullAt = Number.NEGATIVE_INFINITY;
+  /** When that reply came. */
+  repliedAt = Number.NEGATIVE_INFINITY;
   /** How much later than `fullAt` the bucket may be full, for the time that the reply took. */
   fullWithinMs = 0;
 
@@ -35,14 +39,20 @@ export class KeyState {
     this.local = new LocalAllowance(local, now);
   }
 
-  /** Whether nothing is lost by forgetting it. */
-  isForgettable(outageAt: number, now: number): boolean {
+  /** Whether the latest reply still counts: not for long, so that a store that was reset is believed soon. */
+  isKnown(now: number): boolean {
+    return now < this.repliedAt + MAX_KNOWN_MS;
+  }
+
+  /** Whether it can be forgotten. What was charged locally matters only in an outage, which it keeps within the limit. */
+  isForgettable(isAvailable: boolean, outageAt: number, now: number): boolean {
     return (
       this.requests === 0 &&
       !this.asking &&
-      now >= this.fullAt &&
+      !(this.isKnown(now) && now < this.fullAt) &&
       this.lease.available(now) === 0 &&
-      this.local.isFresh(outageAt, now)
+      this.local.owed(outageAt, now) === 0 &&
+      (isAvailable || this.local.isFresh(outageAt, now))
     );
   }
 }

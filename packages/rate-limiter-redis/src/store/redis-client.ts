@@ -1,6 +1,6 @@
-/** All that is needed of a Redis or Valkey client: to send one command and get its reply. */
+/** Sends commands to Redis or Valkey: all that is needed of a client. */
 export interface RedisClient {
-  /** Sends a command, its name first. Rejects when the server answers an error or cannot be reached. */
+  /** Sends a command, its name first. Rejects when the server answers with an error or cannot be reached. */
   command(args: readonly string[]): Promise<unknown>;
 }
 
@@ -14,12 +14,12 @@ export interface NodeRedisLike {
   sendCommand(args: string[]): Promise<unknown>;
 }
 
-/** An ioredis client, which stays its owner's to connect, configure and close. */
+/** Wraps an ioredis client. Its owner connects, configures and closes it. */
 export function fromIoredis(client: IoredisLike): RedisClient {
   return { command: ([name = '', ...args]) => client.call(name, ...args) };
 }
 
-/** A node-redis client, which stays its owner's to connect, configure and close. */
+/** Wraps a node-redis client. Its owner connects, configures and closes it. */
 export function fromNodeRedis(client: NodeRedisLike): RedisClient {
   return { command: (args) => client.sendCommand([...args]) };
 }

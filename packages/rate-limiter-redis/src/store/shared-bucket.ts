@@ -1,8 +1,8 @@
 import { CircuitBreaker } from '@bp/circuit-breaker';
 import type { Clock, Unsubscribe } from '@bp/core';
 import { Listeners } from '@bp/core/kit';
-import { type Debit, type DebitRequest, DebitScript } from './debit-script.ts';
-import type { ResolvedRedisRateLimiterOptions } from './options.ts';
+import { type Debit, type DebitLimit, type DebitRequest, DebitScript } from './debit-script.ts';
+import type { RedisClient } from './redis-client.ts';
 
 /** Whether the store decides, or each instance for itself. */
 export type StoreState = 'available' | 'unavailable';
@@ -13,6 +13,18 @@ export interface StoreChange {
   readonly to: StoreState;
   /** The error after which the store counts as unavailable; undefined when it is available again. */
   readonly error: unknown;
+}
+
+/** The options of the limiter that concern its store. */
+export interface SharedBucketOptions {
+  readonly client: RedisClient;
+  readonly limit: DebitLimit;
+  readonly storeTimeoutMs: number;
+  readonly consecutiveFailures: number;
+  readonly probeIntervalMs: number;
+  readonly name: string;
+  readonly clock: Clock;
+  readonly random: () => number;
 }
 
 /** How much the latest round trip counts against the ones before. */
@@ -36,7 +48,7 @@ export class SharedBucket {
   #roundTrips = 0;
   #failures = 0;
 
-  constructor(options: ResolvedRedisRateLimiterOptions) {
+  constructor(options: SharedBucketOptions) {
     this.#script = new DebitScript(options.client, options.limit);
     this.#clock = options.clock;
     this.#name = options.name;

@@ -35,6 +35,13 @@ export class Lease {
     return sum;
   }
 
+  /** Units at hand that can still be spent at `later`. */
+  lasting(later: number): number {
+    let sum = 0;
+    for (const { units, expiresAt } of this.#batches) if (later < expiresAt) sum += units;
+    return sum;
+  }
+
   /** Spends `units` if they are at hand; batches add up. */
   trySpend(units: number, now: number): boolean {
     return this.spendWith(units, 0, now) >= 0;

@@ -1,7 +1,6 @@
 import { checkNonNegative, checkPositive } from '@bp/core/kit';
 import { type LimitOptions, resolveLimit } from '@bp/rate-limiter/kit';
-import type { DebitLimit } from './debit-script.ts';
-import type { LocalLimit } from './local-allowance.ts';
+import type { DebitLimit } from '../store/debit-script.ts';
 import { UNITS } from './units.ts';
 
 const MAX_DEFAULT_LEASE_MS = 1000;
@@ -71,18 +70,4 @@ export function resolveSharedLimit(options: SharedLimitOptions, leased: boolean)
 function defaultLeaseMs(burstMs: number, permitMs: number): number {
   const leaseMs = Math.min(burstMs / 2, MAX_DEFAULT_LEASE_MS);
   return leaseMs / permitMs < MIN_LENT ? 0 : leaseMs;
-}
-
-/** Derives the part of the limit that one instance serves while the store is unavailable. */
-export function localLimit(limit: SharedLimit, share: number, start: 'full' | 'empty'): LocalLimit {
-  // A share below one permit would never admit a call of cost 1.
-  const burst = Math.max(1, limit.burst * share);
-  const bucket = resolveLimit({ rate: limit.rate * share, intervalMs: limit.intervalMs, burst });
-  return {
-    bucket,
-    initialDebtMs: (burst - limit.burst * share) * bucket.tokenMs,
-    startsEmpty: start === 'empty',
-    maxOwed: limit.burst * UNITS,
-    sharedFillMs: limit.burstMs,
-  };
 }
