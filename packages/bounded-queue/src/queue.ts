@@ -5,55 +5,51 @@ import {
   type RejectionCode,
   type Unsubscribe,
 } from '@bp/core';
-import {
-  Closing,
-  checkDrainOptions,
-  EMPTY_CONTEXT,
-  rejectionAtEntry,
-  rejectionIfOver,
-  WaitQueue,
-} from '@bp/core/kit';
+import { EMPTY_CONTEXT, rejectionAtEntry, WaitQueue } from '@bp/core/kit';
 import { Admission } from './admission.ts';
 import { Contents } from './contents/contents.ts';
+import type { QuietOperations } from './contents/quiet-ring.ts';
+import { Ending } from './ending.ts';
 import { Notifications } from './notifications.ts';
 import type { ResolvedQueueOptions } from './options.ts';
 import type { Order } from './order/order.ts';
 import { QueueIterator } from './queue-iterator.ts';
 import type { QueueStats } from './queue-stats.ts';
 
-/** The timer of a wait queue keeps the process alive; `drain` needs no other. */
-const DAY_MS = 24 * 3600 * 1000;
-
 /** What all queues have in common: all but the order in which items are taken and evicted. */
 export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
+  /** Part of the contents; most calls need nothing else. */
+  readonly #quiet: QuietOperations<T>;
   readonly #options: ResolvedQueueOptions<T>;
   readonly #contents: Contents<T>;
   readonly #notifications: Notifications<T>;
   readonly #admission: Admission<T>;
   readonly #takers: WaitQueue<undefined, T>;
-  readonly #drains: WaitQueue;
-  readonly #closing: Closing;
+  readonly #ending: Ending;
 
   protected constructor(options: ResolvedQueueOptions<T>, order: Order<T>) {
     const { clock, name, maxWeight, maxWaitingTakers } = options;
     const settle = (): void => this.#settle();
-    this.#options = options;
-    this.#notifications = new Notifications(options);
     this.#contents = new Contents(options, order, {
       onDropped: (item, rejection) => this.#notifications.addDrop(item, rejection),
       onEnded: settle,
     });
-    this.#closing = new Closing({
+    this.#quiet = this.#contents.quiet;
+    this.#options = options;
+    this.#notifications = new Notifications(options);
+    this.#ending = new Ending({
       clock,
-      isIdle: () => this.size === 0,
+      name,
+      isEmpty: () => this.size === 0,
       cancelRest: () => this.clear('SHUTTING_DOWN'),
+      settle,
     });
     this.#admission = new Admission({
       queue: options,
       rules: { maxWeight, keyed: order.keyed },
       contents: this.#contents,
       byPriority: order.byPriority,
-      isClosing: () => this.#closing.started,
+      isClosing: () => this.#ending.isClosing,
       settle,
     });
     this.#takers = new WaitQueue({
@@ -66,17 +62,6 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
         taker.resolve(item);
         return true;
       },
-      onLeft: settle,
-    });
-    this.#drains = new WaitQueue({
-      clock,
-      name,
-      serve: (drain) => {
-        if (this.size > 0) return false;
-        drain.resolve();
-        return true;
-      },
-      waitMs: () => DAY_MS,
       onLeft: settle,
     });
     this.#contents.allowQuiet(false);
@@ -97,9 +82,11 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * full or closing, the cost or priority is not allowed, `ctx` is over, or `item` is `undefined`.
    */
   tryPush(item: T, ctx?: CallContext): boolean {
+    const quiet = this.#quiet;
     const isBare = (ctx === undefined || ctx === EMPTY_CONTEXT) && item !== undefined;
-    if (isBare && this.#contents.tryPushQuietly(item)) return true;
-    return this.#admission.tryPush(item, ctx);
+    if (!isBare || !quiet.isPushQuiet) return this.#admission.tryPush(item, ctx);
+    quiet.pushFree(item);
+    return true;
   }
 
   /**
@@ -129,12 +116,13 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Removes and returns the next item, undefined if there is none. Never returns an item that is cancelled or expired. */
   tryTake(): T | undefined {
-    return this.#contents.tryTakeQuietly() ?? this.#tryTake();
+    const quiet = this.#quiet;
+    return quiet.isTakeQuiet ? quiet.shiftUsed() : this.#tryTake();
   }
 
   /** Does the same if `wanted` returns true for the next item; else returns undefined and removes nothing. */
   tryTakeIf(wanted: (item: T) => boolean): T | undefined {
-    return this.#contents.isTakeQuiet ? this.#contents.takeIf(wanted) : this.#tryTakeIf(wanted);
+    return this.#quiet.isTakeQuiet ? this.#contents.takeIf(wanted) : this.#tryTakeIf(wanted);
   }
 
   /**
@@ -149,7 +137,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     if (over !== undefined) throw over;
     const item = this.tryTake();
     if (item !== undefined) return item;
-    if (this.#closing.started) throw new RejectedError('SHUTTING_DOWN', name);
+    if (this.#ending.isClosing) throw new RejectedError('SHUTTING_DOWN', name);
     this.#contents.forbidQuiet();
     const taken = this.#takers.wait(undefined, ctx);
     this.#settle();
@@ -167,7 +155,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Takes items until the queue is closed and empty. Ending the iteration takes no further item. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined, void> {
-    return new QueueIterator(this, () => this.#closing.started);
+    return new QueueIterator(this, () => this.#ending.isClosing);
   }
 
   /**
@@ -196,17 +184,18 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   /** Returns a snapshot. O(1). */
   stats(): QueueStats {
     const { size, weight, taken, dropped } = this.#contents;
+    const { producers, rejections } = this.#admission;
     return {
       size,
-      capacity: this.#options.capacity,
+      capacity: this.capacity,
       weight,
       saturated: this.#notifications.saturated,
-      waitingProducers: this.#admission.producers.size,
+      waitingProducers: producers.size,
       waitingTakers: this.#takers.size,
       accepted: size + taken + dropped,
       taken,
       dropped,
-      rejected: this.#admission.rejections.count,
+      rejected: rejections.count,
     };
   }
 
@@ -214,15 +203,11 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * Resolves when the queue is empty; it keeps accepting items. Keeps the process alive. Rejects with `DEADLINE_EXCEEDED` after
    * `withinMs`, and with `CANCELLED` when `signal` is aborted first.
    */
-  async drain(options: DrainOptions = {}): Promise<void> {
-    const { withinMs, signal } = checkDrainOptions(options);
-    if (this.size === 0) return;
-    const { clock, name } = this.#options;
-    const ctx = { deadline: clock.now() + withinMs, signal };
-    const over = rejectionIfOver(ctx, clock, name);
-    if (over !== undefined) throw over;
+  drain(options: DrainOptions = {}): Promise<void> {
     this.#contents.forbidQuiet();
-    return this.#drains.wait(undefined, ctx);
+    const drained = this.#ending.drain(options);
+    this.#settle();
+    return drained;
   }
 
   /**
@@ -231,8 +216,8 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
    * may only end it sooner.
    */
   close(options?: DrainOptions): Promise<void> {
-    const closed = this.#closing.close(options);
-    if (this.#closing.started) {
+    const closed = this.#ending.close(options);
+    if (this.#ending.isClosing) {
       this.#admission.producers.rejectAll('SHUTTING_DOWN');
       this.#takers.rejectAll('SHUTTING_DOWN');
       this.#settle();
@@ -280,15 +265,10 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const { producers } = this.#admission;
     if (producers.size > 0) producers.serve();
     if (this.#takers.size > 0) this.#takers.serve();
-    if (this.size === 0) {
-      if (this.#drains.size > 0) this.#drains.serve();
-      this.#closing.settleIfIdle();
-    }
+    this.#ending.settleIfEmpty();
     this.#contents.forbidQuiet();
     const delivered = this.#notifications.deliver(this);
-    const waiting = producers.size + this.#takers.size + this.#drains.size;
-    if (delivered && waiting === 0 && !this.#closing.started) {
-      this.#contents.allowQuiet(this.#notifications.saturated);
-    }
+    const isAwaited = producers.size > 0 || this.#takers.size > 0 || this.#ending.isAwaited;
+    if (delivered && !isAwaited) this.#contents.allowQuiet(this.#notifications.saturated);
   }
 }

@@ -5,10 +5,7 @@ import { Entry } from '../order/entry.ts';
 import type { Order } from '../order/order.ts';
 import { DrainRate } from './drain-rate.ts';
 import { Entries } from './entries.ts';
-import { RingBuffer } from './ring-buffer.ts';
-
-/** More than a ring can hold; a small integer on all platforms. */
-const NEVER = 2 ** 30 - 1;
+import { type QuietOperations, QuietRing } from './quiet-ring.ts';
 
 /** What {@link Contents} report to the queue. */
 export interface ContentsListener<T> {
@@ -28,15 +25,11 @@ export interface ContentsListener<T> {
 export class Contents<T> {
   readonly #options: ContentsOptions;
   readonly #order: Order<T>;
-  readonly #ring = new RingBuffer<T>();
+  readonly #ring = new QuietRing<T>();
   readonly #entries: Entries<T>;
   readonly #drainRate: DrainRate;
   /** How many bare items fit. */
   readonly #bareCapacity: number;
-  /** A push is quiet while fewer items are in the ring. */
-  #quietBelow = 0;
-  /** A take is quiet while more items are in the ring. */
-  #quietAbove = NEVER;
   /** How many items went from the ring into the entries. */
   #moved = 0;
 
@@ -69,10 +62,14 @@ export class Contents<T> {
     return this.#entries.dropped;
   }
 
-  /** From now on all operations are loud. */
+  /** The operations that need nothing but the ring, as far as they are allowed. */
+  get quiet(): QuietOperations<T> {
+    return this.#ring;
+  }
+
+  /** From now on no operation is quiet. */
   forbidQuiet(): void {
-    this.#quietBelow = 0;
-    this.#quietAbove = NEVER;
+    this.#ring.forbidQuiet();
   }
 
   /** From now on operations on bare items are quiet, except when they fill the queue or change `saturated`. */
@@ -80,31 +77,10 @@ export class Contents<T> {
     if (this.#entries.size > 0 || this.#options.sojourn !== undefined) return;
     const { highWater, lowWater } = this.#options;
     const { measuring } = this.#drainRate;
-    const untilSaturated = saturated ? NEVER : highWater - 1;
     const untilFull = measuring ? this.#bareCapacity : this.#bareCapacity - 1;
-    // Growing the ring is left to loud pushes, which keeps quiet ones short.
-    this.#quietBelow = Math.min(untilSaturated, untilFull, this.#ring.size);
-    const untilRelieved = saturated ? lowWater + 1 : 0;
-    this.#quietAbove = measuring ? NEVER : untilRelieved;
-  }
-
-  /** Adds a bare item if that is quiet; else returns false and does nothing. */
-  tryPushQuietly(item: T): boolean {
-    const ring = this.#ring;
-    if (ring.length >= this.#quietBelow) return false;
-    ring.pushFree(item);
-    return true;
-  }
-
-  /** Whether the next take is quiet. */
-  get isTakeQuiet(): boolean {
-    return this.#ring.length > this.#quietAbove;
-  }
-
-  /** Takes the next item if that is quiet; else returns undefined and does nothing. */
-  tryTakeQuietly(): T | undefined {
-    const ring = this.#ring;
-    return ring.length > this.#quietAbove ? ring.shiftUsed() : undefined;
+    const pushBelow = saturated ? untilFull : Math.min(untilFull, highWater - 1);
+    const takeAbove = saturated ? lowWater + 1 : 0;
+    this.#ring.allowQuiet(pushBelow, measuring ? undefined : takeAbove);
   }
 
   /** Adds an item, for which others may be evicted; false if there is no room for it. */
