@@ -97,6 +97,22 @@ describe('outages', () => {
     expect(await admittedOf(30)).toBe(10);
   });
 
+  it('charge nothing that has come back during a long outage', async () => {
+    const { clock, store, limiter, admittedOf } = limiterOf({});
+    store.down = true;
+    // One call in four minutes, where the local share brings two.
+    for (let i = 0; i < 60; i++) {
+      expect(await admittedOf(1)).toBe(1);
+      await clock.advance(240_000);
+    }
+    store.down = false;
+    await limiter.acquire({ key: 'other' });
+    await clock.advance(1000);
+    await limiter.acquire({ key: 'other' });
+    expect(limiter.stats().store).toBe('available');
+    expect(await admittedOf(30)).toBe(20);
+  });
+
   it('charge an instance that makes no more calls', async () => {
     const { clock, store, limiter, admittedOf } = limiterOf({});
     const other = new RedisRateLimiter({
