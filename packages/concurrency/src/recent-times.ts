@@ -7,7 +7,10 @@ export const WINDOW_MS = 2000;
 /** So do times measured within this many calls: three calls one after another, the oldest of which ended two calls ago. */
 export const WINDOW_CALLS = 2.5;
 
-/** After this period without a new measurement, and after {@link WINDOW_CALLS}, a mean is not known any more. */
+/**
+ * After this period without a new measurement, and after {@link WINDOW_CALLS}, a long mean is not known any more: the incident
+ * that it comes from may be over. A short mean is kept, because new measurements replace it within {@link WINDOW_MS}.
+ */
 const STALE_MS = 60_000;
 
 /** The longest time counts as at most this many times the mean of the others. */
@@ -47,12 +50,13 @@ export class RecentTimes {
     return this.#meanMs;
   }
 
-  /** The mean at `now`; undefined if nothing was recorded, or too long ago. */
+  /** The mean at `now`; undefined if nothing was recorded, or a long mean too long ago. */
   meanMs(now: number): number | undefined {
     if (this.#recorded === 0) return undefined;
     this.#compute(now);
-    const silentMs = now - this.#lastAt;
-    return silentMs > Math.max(STALE_MS, WINDOW_CALLS * this.#meanMs) ? undefined : this.#meanMs;
+    const spanMs = WINDOW_CALLS * this.#meanMs;
+    const isStale = spanMs > WINDOW_MS && now - this.#lastAt > Math.max(STALE_MS, spanMs);
+    return isStale ? undefined : this.#meanMs;
   }
 
   /** How far the times are from their mean, on average; 0 if nothing was recorded. */
