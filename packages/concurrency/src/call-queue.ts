@@ -77,31 +77,30 @@ export class CallQueue {
 
   /**
    * Starts a call that has its permits, just before its work begins. Returns the time; the rejection if its context has ended
-   * since; undefined if the loop budget is spent.
+   * since; undefined if the loop budget is spent: then wait for {@link CallQueue.nextTurn}.
+   * @param soon - whether the work begins in the next microtask.
    */
-  start(call: QueuedCall): number | RejectedError | undefined {
+  start(call: QueuedCall, soon: boolean): number | RejectedError | undefined {
     const { ctx, cost } = call;
     const over = ctx === EMPTY_CONTEXT ? undefined : rejectionIfOver(ctx, this.#clock, this.#name);
     if (over !== undefined) {
       this.end(cost, Number.NaN);
       return this.#rejections.record(over);
     }
-    const startedAt = this.#starter.startQueued(call);
+    const startedAt = this.#starter.startQueued(call, soon);
     if (startedAt !== undefined) this.#grantSoon();
     return startedAt;
   }
 
-  /** The same, in a later turn of the event loop. */
-  async startLater(call: QueuedCall): Promise<number | RejectedError> {
+  /** Resolves when the loop budget may allow a start again. */
+  nextTurn(): Promise<void> {
     this.#waitingForTurn++;
-    for (;;) {
-      await new Promise<void>((resolve) => this.#loopBudget.whenNextTurn(resolve));
-      const started = this.start(call);
-      if (started === undefined) continue;
-      this.#waitingForTurn--;
-      this.#grantSoon();
-      return started;
-    }
+    return new Promise((resolve) => {
+      this.#loopBudget.whenNextTurn(() => {
+        this.#waitingForTurn--;
+        resolve();
+      });
+    });
   }
 
   /** Takes back the permits of a call, for the next one. @param startedAt - when it started; `NaN` if that was not timed. */
@@ -141,10 +140,11 @@ export class CallQueue {
     const waitingCtx = call.bounded ?? ctx;
     if (!calls.tryPush(call, waitingCtx)) {
       this.size--;
+      // Before the context is ended, which leaves no reason behind.
+      const over = rejectionIfOver(waitingCtx, this.#clock, this.#name);
       call.bounded?.end();
       // Expired calls that the queue dropped for it may have been the last ones.
       this.#onChange();
-      const over = rejectionIfOver(waitingCtx, this.#clock, this.#name);
       return over ? this.forecast.rejectionOfDropped(call, over) : this.forecast.fullRejection(ctx);
     }
     // Only the loop budget holds it back: the end of another call would not start it.

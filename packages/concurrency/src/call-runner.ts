@@ -33,7 +33,11 @@ export class CallRunner {
     const queue = this.#queue;
     const call = await queue.turn(cost, ctx);
     if (!(call instanceof QueuedCall)) throw call;
-    const startedAt = queue.start(call) ?? (await queue.startLater(call));
+    let startedAt = queue.start(call, false);
+    while (startedAt === undefined) {
+      await queue.nextTurn();
+      startedAt = queue.start(call, false);
+    }
     if (typeof startedAt !== 'number') throw startedAt;
     let result: Awaited<T>;
     try {

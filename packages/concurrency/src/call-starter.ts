@@ -38,12 +38,15 @@ export class CallStarter {
     this.#budgetsAll = loopYielding === 'always' && maxQueue > 0;
   }
 
-  /** Whether a call may start now: its permits are free, and the loop budget allows it where it is asked. */
-  canStart(cost: number): boolean {
+  /**
+   * Whether a call may start now: its permits are free, and the loop budget allows it where it is asked.
+   * @param soon - whether the work begins in the next microtask.
+   */
+  canStart(cost: number, soon: boolean): boolean {
     if (!this.#permits.fits(cost)) return false;
     if (!this.#budgetsAll) return true;
     this.#now = this.#clock.now();
-    return this.#loopBudget.allows(this.#now);
+    return soon ? this.#loopBudget.allowsSoon(this.#now) : this.#loopBudget.allows(this.#now);
   }
 
   /** Starts a call for which {@link CallStarter.canStart} was true just now. Returns the time. */
@@ -58,9 +61,9 @@ export class CallStarter {
   }
 
   /** Starts a queued call, which has its permits. Returns the time; undefined if the loop budget is spent. */
-  startQueued({ cost, since }: QueuedCall): number | undefined {
+  startQueued({ cost, since }: QueuedCall, soon: boolean): number | undefined {
     const now = this.#clock.now();
-    if (!this.#loopBudget.allows(now)) return undefined;
+    if (!(soon ? this.#loopBudget.allowsSoon(now) : this.#loopBudget.allows(now))) return undefined;
     this.admitted++;
     this.estimator.queuedCallStarted(now, this.admitted, cost, since);
     return now;

@@ -103,10 +103,14 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   async acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<Permit> {
     this.#throwIfRejected(ctx);
     const { cost = 1 } = ctx;
-    if (this.#canStart(cost)) return new HeldPermit(this.#giveBack, cost, this.#starter.start(cost));
+    if (this.#canStart(cost, true)) return new HeldPermit(this.#giveBack, cost, this.#starter.start(cost));
     const call = await this.#queue.turn(cost, ctx);
     if (!(call instanceof QueuedCall)) throw call;
-    const startedAt = this.#queue.start(call) ?? (await this.#queue.startLater(call));
+    let startedAt = this.#queue.start(call, true);
+    while (startedAt === undefined) {
+      await this.#queue.nextTurn();
+      startedAt = this.#queue.start(call, true);
+    }
     if (typeof startedAt !== 'number') throw startedAt;
     return new HeldPermit(this.#giveBack, cost, startedAt);
   }
@@ -238,9 +242,9 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #giveBack = (cost: number, startedAt: number): void => this.#queue.end(cost, startedAt);
 
   /** Whether a call may start now: no call waits, and its permits are free. */
-  #canStart(cost: number): boolean {
+  #canStart(cost: number, soon = false): boolean {
     if (this.#queue.size > 0 || this.#admission.closing) return false;
-    return this.#starter.canStart(cost);
+    return this.#starter.canStart(cost, soon);
   }
 
   #hasRoom(ctx: CallContext): boolean {
@@ -257,7 +261,9 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   #countRejection(ctx: CallContext): void {
     if (!this.#rejections.isObserved) this.#rejections.count++;
     else
-      this.#rejections.record(this.#admission.safeRejection(ctx) ?? this.#queue.forecast.fullRejection(ctx));
+      this.#rejections.record(
+        this.#admission.safeRejection(ctx) ?? this.#queue.forecast.noPermitRejection(ctx),
+      );
   }
 
   /** Permits or places in the queue may have become free. */

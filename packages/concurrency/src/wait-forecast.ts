@@ -62,7 +62,15 @@ export class WaitForecast {
 
   /** The rejection of a call for which the queue has no room. */
   fullRejection(ctx: CallContext): RejectedError {
-    const code = this.#options.maxQueue === 0 ? 'CONCURRENCY_LIMIT' : 'QUEUE_FULL';
+    return this.#backlogRejection(this.#options.maxQueue === 0 ? 'CONCURRENCY_LIMIT' : 'QUEUE_FULL', ctx);
+  }
+
+  /** The rejection of a call that found no permit and does not want to wait. */
+  noPermitRejection(ctx: CallContext): RejectedError {
+    return this.#backlogRejection('CONCURRENCY_LIMIT', ctx);
+  }
+
+  #backlogRejection(code: RejectionCode, ctx: CallContext): RejectedError {
     const waitMs = this.waitMs(ctx);
     // Where the newest call is served first and there is no room even so: the time in which one call is started.
     return this.#rejection(code, waitMs === 0 ? this.#untilFreeMs(1) : waitMs);

@@ -16,6 +16,7 @@ describe('options that make no sense', () => {
     [{ limit: 1, loopBudget: 5 as never }, /loopBudget.allows must be a function/],
     [{ limit: 1, name: 'x'.repeat(101) }, /name/],
     [{ limit: 1, clock: {} as never }, /clock/],
+    [{ limit: 1, queue: 3 } as never, /unknown option queue: did you mean maxQueue\?/],
     [undefined as never, /options must be an object/],
   ])('%j', (options, message) => expect(() => new ConcurrencyLimiter(options)).toThrow(message));
 });

@@ -122,4 +122,35 @@ describe('ready', () => {
     await expect(light).resolves.toBeUndefined();
     for (const permit of held) permit.release();
   });
+
+  it('ends for a cost that setLimit made impossible, and goes on with the callers behind it', async () => {
+    const { limiter, told, wait, clock } = setup(3);
+    const held = limiter.tryAcquire({ cost: 3 });
+    const impossible = limiter.ready({ cost: 3 }).catch((error: unknown) => error);
+    wait('b');
+    wait('c');
+    limiter.setLimit(2);
+    expect(await impossible).toMatchObject({
+      code: 'CONCURRENCY_LIMIT',
+      retryAfterMs: Number.POSITIVE_INFINITY,
+    });
+    await expect(limiter.ready({ cost: 3 })).rejects.toMatchObject({
+      retryAfterMs: Number.POSITIVE_INFINITY,
+    });
+    expect(told).toEqual([]);
+    held?.release();
+    await clock.advance(0);
+    expect(told).toEqual(['b', 'c']);
+  });
+
+  it('waits on while the limit is 0, which is a pause', async () => {
+    const { limiter, told, wait, clock } = setup(3);
+    limiter.setLimit(0);
+    wait('heavy', { cost: 3 });
+    await clock.advance(1000);
+    expect(told).toEqual([]);
+    limiter.setLimit(3);
+    await clock.advance(0);
+    expect(told).toEqual(['heavy']);
+  });
 });

@@ -89,8 +89,13 @@ describe('a turn of the event loop', () => {
     void one.execute(compute(100));
     let ran = false;
     const late = other
-      .execute(() => void (ran = true), { deadline: clock.now() + 50 })
-      .catch((error) => error);
+      .execute(
+        () => {
+          ran = true;
+        },
+        { deadline: clock.now() + 50 },
+      )
+      .catch((error: unknown) => error);
     await run(() => {
       for (const permit of held) permit?.release();
     });
@@ -99,13 +104,17 @@ describe('a turn of the event loop', () => {
     expect(other.stats()).toMatchObject({ active: 0, queued: 0, rejected: 1 });
   });
 
-  it('is not exceeded by callers of acquire() either', async () => {
-    const { limiters, state, compute, run } = setup(20, {});
-    state.total = 20 * 5;
-    const held = limiters.map((limiter) => limiter.tryAcquire());
+  it.each([
+    [20, 1],
+    [1, 20],
+    [5, 4],
+  ])('is not exceeded by callers of acquire() either: %d limiters of %d', async (count, limit) => {
+    const { limiters, state, compute, run } = setup(count, { limit });
+    state.total = count * 50;
+    const held = limiters.flatMap((limiter) => Array.from({ length: limit }, () => limiter.tryAcquire()));
     await run(() => {
       for (const limiter of limiters) {
-        for (let i = 0; i < 5; i++) {
+        for (let i = 0; i < 50; i++) {
           void limiter.acquire().then((permit) => {
             compute(JOB_MS)();
             permit.release();

@@ -93,6 +93,31 @@ describe('LoopBudget', () => {
     );
   });
 
+  it('allows one start at a time where work begins in a microtask, and more in the same turn if time is left', async () => {
+    for (const jobMs of [1, 10]) {
+      const { clock, turnsMs, work } = measuredClock();
+      const budget = new LoopBudget(clock, 5);
+      let started = 0;
+      const startJob = (): void => {
+        if (!budget.allowsSoon(clock.now())) {
+          budget.whenNextTurn(startJob);
+          return;
+        }
+        // The reaction of a caller to a promise that is resolved by now.
+        void Promise.resolve().then(() => {
+          started++;
+          work(jobMs);
+        });
+      };
+      for (let i = 0; i < 20; i++) startJob();
+      expect(budget.allows(clock.now()), 'a start is pending').toBe(false);
+      await clock.advance(0);
+      expect(started).toBe(20);
+      expect(Math.max(...turnsMs)).toBeLessThanOrEqual(5 + jobMs);
+      expect(turnsMs.filter((ms) => ms > 0).length, 'turns').toBeLessThanOrEqual(jobMs === 1 ? 5 : 20);
+    }
+  });
+
   it('notices heavy starts that follow short ones', () => {
     const clock = new VirtualClock();
     const budget = new LoopBudget(clock, 5);

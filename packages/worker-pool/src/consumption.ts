@@ -90,6 +90,7 @@ export class Consumption<Item> {
 
   /** Starts the job of the next item. Returns false when the source has ended or the consumption has failed. */
   async #startNext(): Promise<boolean> {
+    const { loopBudget, clock } = this.#workers;
     let permit = await this.#permit();
     let started = false;
     try {
@@ -98,8 +99,10 @@ export class Consumption<Item> {
       const next = 'then' in pulled ? await this.#nextItem(pulled, permit) : pulled;
       if (next.done) return false;
       if (permit.released) permit = await this.#permit();
-      // Asking for the item may have taken a while, and so may its permit.
-      await this.#turnOfTheLoop();
+      // Directly before the job begins: the loop budget may have been spent since the permit was granted.
+      while (!loopBudget.allows(clock.now())) {
+        await new Promise<void>((resolve) => loopBudget.whenNextTurn(resolve));
+      }
       if (this.#failure !== undefined) return false;
       void this.#work(next.value, permit);
       started = true;
@@ -113,7 +116,6 @@ export class Consumption<Item> {
   async #permit(): Promise<Permit> {
     const { limiter } = this.#workers;
     for (;;) {
-      await this.#turnOfTheLoop();
       await limiter.ready(this.#ctx);
       try {
         return await limiter.acquire(this.#ctx);
@@ -121,14 +123,6 @@ export class Consumption<Item> {
         const isFinal = isRejected(error) && error.retryAfterMs === Number.POSITIVE_INFINITY;
         if (isFinal || !RETRIED.some((code) => isRejected(error, code))) throw error;
       }
-    }
-  }
-
-  /** Waits while the loop budget of the present turn is spent. */
-  async #turnOfTheLoop(): Promise<void> {
-    const { loopBudget, clock } = this.#workers;
-    while (!loopBudget.allows(clock.now())) {
-      await new Promise<void>((resolve) => loopBudget.whenNextTurn(resolve));
     }
   }
 

@@ -26,8 +26,8 @@ function* numbers(until = Number.POSITIVE_INFINITY): Generator<number> {
   for (let i = 0; i < until; i++) yield i;
 }
 
-/** A source that gives an item when it is told to, and notes when it is closed. */
-function slowSource() {
+/** A source that gives an item when it is told to, and notes when it is closed. @param closes - whether closing it ends. */
+function slowSource(closes = false) {
   const waiting: ((next: IteratorResult<number>) => void)[] = [];
   const source = {
     asked: 0,
@@ -41,7 +41,9 @@ function slowSource() {
       },
       return: () => {
         source.closed = true;
-        return new Promise<IteratorResult<number>>(() => {});
+        return new Promise<IteratorResult<number>>((resolve) => {
+          if (closes) resolve({ value: undefined, done: true });
+        });
       },
     }),
   };
@@ -317,5 +319,28 @@ describe('consume', () => {
     const seen = new Set<unknown>();
     await storage.run('mine', () => pool.consume(numbers(20), async () => seen.add(storage.getStore())));
     expect([...seen]).toEqual(['mine']);
+  });
+
+  it('starts no item after it has failed, also if the item comes or finds a worker only then', async () => {
+    const { clock, pool, sleep, outcome, watch } = setup({ workers: 2, maxQueue: 5 });
+    const ran: number[] = [];
+    const source = slowSource(true);
+    watch(
+      pool.consume(source, async (item) => {
+        ran.push(item);
+        await sleep(20);
+        throw new Error('of the first job');
+      }),
+    );
+    await clock.advance(0);
+    source.give(1);
+    await clock.advance(10);
+    // Other jobs take both workers, so that the next item has to wait for one.
+    for (let i = 0; i < 4; i++) void pool.submit(() => sleep(15));
+    source.give(2);
+    await clock.advance(1000);
+    expect(ran).toEqual([1]);
+    expect(outcome.value).toBe('of the first job');
+    expect(pool.stats()).toMatchObject({ active: 0, admitted: 5, completed: 4, failed: 1 });
   });
 });

@@ -11,6 +11,8 @@ describe('options that make no sense', () => {
     [{ workers: 1, loopBudget: 5 as never }, /loopBudget.allows must be a function/],
     [{ workers: 1, name: '' }, /name/],
     [{ workers: 1, clock: {} as never }, /clock/],
+    [{ workers: 1, concurrency: 3 } as never, /unknown option concurrency \(known: workers/],
+    [{ workers: 1, queue: 3 } as never, /unknown option queue: did you mean maxQueue\?/],
     [undefined as never, /options must be an object/],
   ])('%j', (options, message) => expect(() => new WorkerPool(options)).toThrow(message));
 });

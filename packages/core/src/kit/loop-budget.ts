@@ -18,7 +18,13 @@ export class LoopBudget {
   /** When the first work of this turn was started; undefined if none was. */
   #firstStart: number | undefined;
   #scheduled = false;
-  readonly #waiting: (() => void)[] = [];
+  /** Whether work was allowed that has not begun yet. */
+  #startPending = false;
+  /** Callbacks for this turn, if it has time left for them. */
+  #waiting: (() => void)[] = [];
+  /** Callbacks for the next turn. */
+  #later: (() => void)[] = [];
+  #resumesSoon = false;
 
   /** @param budgetMs - milliseconds (> 0) a turn. Default: 5. @throws TypeError or RangeError if it is not. */
   constructor(clock: Clock, budgetMs: number = DEFAULT_BUDGET_MS) {
@@ -36,6 +42,7 @@ export class LoopBudget {
    * allowed; later ones while less than the budget has passed since.
    */
   allows(now: number): boolean {
+    if (this.#startPending) return false;
     if (this.#firstStart !== undefined) return now - this.#firstStart < this.budgetMs;
     this.#firstStart = now;
     this.#schedule();
@@ -43,12 +50,23 @@ export class LoopBudget {
   }
 
   /**
-   * Calls `resume` in a later turn, in which it may start work as far as {@link LoopBudget.allows} permits. Callbacks are
-   * called first come, first served, each in a turn of its own: the work that it starts may begin in a microtask, so that
-   * the time left for the next one is known in the next turn only.
+   * Does the same for work that begins in the next microtask, such as the reaction to a promise that is resolved now. No other
+   * work is allowed before it has begun, because the time that it takes is not known before.
+   */
+  allowsSoon(now: number): boolean {
+    if (!this.allows(now)) return false;
+    this.#startPending = true;
+    afterNextMicrotask(this.#onBegun);
+    return true;
+  }
+
+  /**
+   * Calls `resume` when work may be started again: in a later turn, or when the work has begun that {@link LoopBudget.allowsSoon}
+   * allowed. Callbacks are called first come, first served, one at a time, and the next one in the same turn only if the work
+   * that the last one started has left time for it.
    */
   whenNextTurn(resume: () => void): void {
-    this.#waiting.push(resume);
+    (this.#startPending ? this.#waiting : this.#later).push(resume);
     this.#schedule();
   }
 
@@ -61,11 +79,43 @@ export class LoopBudget {
   readonly #onNextTurn = (): void => {
     this.#scheduled = false;
     this.#firstStart = undefined;
-    const resume = this.#waiting.shift();
-    // Scheduled before the callback runs: if it throws, the others must still be called.
-    if (this.#waiting.length > 0) this.#schedule();
-    resume?.();
+    if (this.#later.length > 0) {
+      this.#waiting = this.#waiting.concat(this.#later);
+      this.#later = [];
+    }
+    this.#resumeNext();
   };
+
+  readonly #onBegun = (): void => {
+    this.#startPending = false;
+    this.#resumeNext();
+  };
+
+  readonly #onResumesSoon = (): void => {
+    this.#resumesSoon = false;
+    this.#resumeNext();
+  };
+
+  #resumeNext(): void {
+    if (this.#startPending || this.#waiting.length === 0) return;
+    // Scheduled before the callback runs: if it throws, the others must still be called.
+    this.#schedule();
+    const isSpent =
+      this.#firstStart !== undefined && this.#clock.now() - this.#firstStart >= this.budgetMs;
+    if (isSpent) return;
+    const resume = this.#waiting.shift();
+    if (this.#waiting.length > 0 && !this.#resumesSoon) {
+      this.#resumesSoon = true;
+      // By then the work that the callback starts has begun, also if that happens in a microtask.
+      afterNextMicrotask(this.#onResumesSoon);
+    }
+    resume?.();
+  }
+}
+
+/** Calls `callback` after the microtasks that are queued now and those that the running code queues. */
+function afterNextMicrotask(callback: () => void): void {
+  queueMicrotask(() => queueMicrotask(callback));
 }
 
 const budgets = /* @__PURE__ */ new WeakMap<Clock, LoopBudget>();
