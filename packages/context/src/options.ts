@@ -20,7 +20,7 @@ export interface RequestContextOptions {
    * Default: no deadline.
    */
   readonly deadline?: number | undefined;
-  /** Cancels the context when it is aborted. It may live longer than the context, which leaves nothing on it. */
+  /** Cancels the context when it is aborted. It may live longer than the context, which removes its listeners. */
   readonly signal?: AbortSignal | undefined;
   /** Higher is more important (finite). Default: 0. */
   readonly priority?: number | undefined;

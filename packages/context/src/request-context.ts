@@ -125,15 +125,15 @@ export class RequestContext implements CallContext, Disposable {
    */
   race<T>(promise: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const leave = this.onDone(reject);
+      const remove = this.onDone(reject);
       // A thenable of another library may throw instead of rejecting.
       Promise.resolve(promise).then(
         (value) => {
-          leave();
+          remove();
           resolve(value);
         },
         (error: unknown) => {
-          leave();
+          remove();
           reject(error);
         },
       );
@@ -251,7 +251,7 @@ export class RequestContext implements CallContext, Disposable {
     const outer = this.#outer;
     const parent = this.#parent;
     const finish = (reason: ContextDoneError): void => this.#finish(reason);
-    const leave = parent === undefined ? undefined : parent.#watched().addChild(finish);
+    const leaveParent = parent === undefined ? undefined : parent.#watched().addChild(finish);
     const onAbort = (): void => finish(endFor(outer?.reason, this.name));
     outer?.addEventListener('abort', onAbort, { once: true });
     // A parent with the same deadline notifies its children.
@@ -260,7 +260,7 @@ export class RequestContext implements CallContext, Disposable {
         ? undefined
         : atDeadline(this.#clock, this.deadline, () => finish(this.doneReason as ContextDoneError));
     return () => {
-      leave?.();
+      leaveParent?.();
       outer?.removeEventListener('abort', onAbort);
       timer?.cancel();
     };

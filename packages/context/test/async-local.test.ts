@@ -4,7 +4,7 @@ import { bindContext, currentContext, runWithContext, tryCurrentContext } from '
 import { RequestContext } from '../src/index.ts';
 
 describe('the current context', () => {
-  it('is there for all that is awaited within, and nowhere else', async () => {
+  it('is visible to everything that is awaited within, and nowhere else', async () => {
     const contexts = [new RequestContext(), new RequestContext()];
     const seen = await Promise.all(
       contexts.map((ctx) =>
@@ -21,7 +21,7 @@ describe('the current context', () => {
     expect(() => currentContext()).toThrow('there is no current context: call it within runWithContext()');
   });
 
-  it('can be narrowed within, and is the outer one again after', () => {
+  it('can be replaced within, and is the outer one again afterwards', () => {
     const outer = new RequestContext();
     const child = outer.child({ timeoutMs: 5 });
     const result = runWithContext(outer, () => {
@@ -43,7 +43,7 @@ describe('the current context', () => {
 });
 
 describe('bindContext', () => {
-  it('keeps the context for what somebody else starts later', () => {
+  it('keeps the context for a callback that is called later', () => {
     const clock = new VirtualClock();
     const [one, other] = [new RequestContext({ clock }), new RequestContext({ clock })];
     const waiting = runWithContext(one, () =>
@@ -55,12 +55,12 @@ describe('bindContext', () => {
     expect(tryCurrentContext()).toBeUndefined();
   });
 
-  it('keeps that there was none', () => {
+  it('keeps the absence of a context', () => {
     const bound = bindContext(tryCurrentContext);
     expect(runWithContext(new RequestContext(), bound)).toBeUndefined();
   });
 
-  it('is what a listener needs that a shared timer calls', () => {
+  it('binds a listener that a shared timer calls', () => {
     const clock = new VirtualClock();
     const seen: unknown[] = [];
     const ctx = new RequestContext({ timeoutMs: 10, clock });

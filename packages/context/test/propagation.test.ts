@@ -10,7 +10,7 @@ import {
   readContextOptions,
 } from '../src/index.ts';
 
-describe('what comes in', () => {
+describe('readContextOptions', () => {
   it.each([
     ['0', 0],
     ['250', 250],
@@ -43,7 +43,7 @@ describe('what comes in', () => {
     else expect(parsed).toBeCloseTo(expected);
   });
 
-  it('is clamped to what the server allows, and read from either form of headers', () => {
+  it('clamps the timeout to the limits, and reads either form of header', () => {
     const limits = { maxTimeoutMs: 1000, defaultTimeoutMs: 300 };
     expect(readContextOptions({ 'x-request-timeout-ms': '5000' }, limits)).toEqual({ timeoutMs: 1000 });
     expect(readContextOptions(new Headers({ 'X-Request-Timeout-Ms': '200' }), limits)).toEqual({
@@ -55,7 +55,7 @@ describe('what comes in', () => {
     expect(readContextOptions({}, limits)).toEqual({ timeoutMs: 300 });
   });
 
-  it('may lower the priority, but raise it only as far as the server allows', () => {
+  it('accepts a lower priority, and a higher one up to maxPriority', () => {
     const limits = { maxTimeoutMs: 1000, maxPriority: 2 };
     expect(readContextOptions({ 'x-request-priority': '9' }, limits).priority).toBe(2);
     expect(readContextOptions({ 'x-request-priority': '-3' }, limits).priority).toBe(-3);
@@ -63,21 +63,21 @@ describe('what comes in', () => {
     expect(readContextOptions({ 'x-request-priority': '9' }, { maxTimeoutMs: 1 }).priority).toBeUndefined();
   });
 
-  it('is read from a Map and from a record that has a header called get', () => {
+  it('reads a Map, and a record with a header named get', () => {
     const limits = { maxTimeoutMs: 1000 };
     expect(readContextOptions(new Map([['grpc-timeout', '2S']]), limits).timeoutMs).toBe(1000);
     expect(readContextOptions(new Map([['grpc-timeout', '20m']]), limits).timeoutMs).toBe(20);
     expect(readContextOptions({ get: 'x', 'x-request-timeout-ms': '7' }, limits).timeoutMs).toBe(7);
   });
 
-  it('takes x-request-timeout-ms before grpc-timeout, and the latter if the former says nothing', () => {
+  it('prefers x-request-timeout-ms, and uses grpc-timeout if that is invalid', () => {
     const limits = { maxTimeoutMs: 1000 };
     const both = (plain: string) => ({ 'x-request-timeout-ms': plain, 'grpc-timeout': '30m' });
     expect(readContextOptions(both('20'), limits).timeoutMs).toBe(20);
     expect(readContextOptions(both('soon'), limits).timeoutMs).toBe(30);
   });
 
-  it('counts for nothing when it comes twice, as frameworks hand it over', () => {
+  it('ignores a header that appears twice', () => {
     const twice = new Headers([
       ['x-request-timeout-ms', '5'],
       ['x-request-timeout-ms', '7'],
@@ -93,11 +93,11 @@ describe('what comes in', () => {
     ['defaultTimeoutMs must be a finite number above 0', { maxTimeoutMs: 1, defaultTimeoutMs: -1 }],
     ['defaultTimeoutMs must be at most maxTimeoutMs = 5, got 6', { maxTimeoutMs: 5, defaultTimeoutMs: 6 }],
     ['maxPriority must be a finite number, got NaN', { maxTimeoutMs: 5, maxPriority: Number.NaN }],
-  ])('needs limits that make sense: %s', (message, limits) => {
+  ])('rejects wrong limits: %s', (message, limits) => {
     expect(() => readContextOptions({}, limits as { maxTimeoutMs: number })).toThrow(message);
   });
 
-  it('never throws because of what a header says, and never gives more than the limits', () => {
+  it('never throws because of a header, and never exceeds the limits', () => {
     const value = fc.oneof(fc.string(), fc.stringMatching(/^-?[0-9]{1,12}[HMSmun]?$/));
     const headers = fc.dictionary(
       fc.constantFrom(
@@ -126,12 +126,12 @@ describe('what comes in', () => {
     );
   });
 
-  it('is not looked for on the prototype', () => {
+  it('reads no inherited header', () => {
     const headers = Object.create({ 'x-request-timeout-ms': '1' }) as Record<string, string>;
     expect(readContextOptions(headers, { maxTimeoutMs: 100 })).toEqual({ timeoutMs: 100 });
   });
 
-  it('says which try it is', () => {
+  it('reads the number of the attempt', () => {
     expect(readAttempt({ 'x-request-attempt': '3' })).toBe(3);
     for (const value of ['0', '-1', '01', '1000', '2.5', 'x', ' 2']) {
       expect(readAttempt({ 'x-request-attempt': value })).toBe(1);
@@ -141,8 +141,8 @@ describe('what comes in', () => {
   });
 });
 
-describe('what goes out', () => {
-  it('is what remains less the margin, never below 0, and comes in as less than went out', () => {
+describe('contextHeaders', () => {
+  it('sends the remaining time less the margin, at least 0, and never grows on the way', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0, max: 1e11, noNaN: true }),
@@ -168,7 +168,7 @@ describe('what goes out', () => {
     );
   });
 
-  it('keeps 10 ms back unless told otherwise, and shrinks as time goes by', async () => {
+  it('keeps back 10 ms by default, and shrinks as time passes', async () => {
     const clock = new VirtualClock();
     const ctx = new RequestContext({ timeoutMs: 200, clock });
     expect(contextHeaders(ctx)).toEqual({ 'x-request-timeout-ms': '190' });
@@ -178,7 +178,7 @@ describe('what goes out', () => {
     expect(contextHeaders(ctx)).toEqual({ 'x-request-timeout-ms': '0' });
   });
 
-  it('carries priority and attempt, and no deadline where there is none', () => {
+  it('sends priority and attempt, and no timeout without a deadline', () => {
     const ctx = new RequestContext({ priority: 4 });
     expect(contextHeaders(ctx, { attempt: 2 })).toEqual({
       'x-request-priority': '4',
@@ -194,17 +194,14 @@ describe('what goes out', () => {
     [-3, '-3'],
     [1e9, '999999'],
     [-1e9, '-999999'],
-  ])(
-    'a priority of %d goes out as %s: it never grows, and the next service can read it',
-    (priority, sent) => {
-      const headers = contextHeaders(new RequestContext({ priority }));
-      expect(headers['x-request-priority']).toBe(sent);
-      const read = readContextOptions(headers, { maxTimeoutMs: 1, maxPriority: 1e9 }).priority;
-      expect(read).toBe(Number(sent ?? 0));
-    },
-  );
+  ])('sends priority %d as %s, which never grows and which the next service can read', (priority, sent) => {
+    const headers = contextHeaders(new RequestContext({ priority }));
+    expect(headers['x-request-priority']).toBe(sent);
+    const read = readContextOptions(headers, { maxTimeoutMs: 1, maxPriority: 1e9 }).priority;
+    expect(read).toBe(Number(sent ?? 0));
+  });
 
-  it('counts tries as far as the next service can read', () => {
+  it('sends at most the largest attempt that the next service can read', () => {
     const headers = contextHeaders(new RequestContext(), { attempt: 5000 });
     expect(readAttempt(headers)).toBe(999);
   });
@@ -214,7 +211,7 @@ describe('what goes out', () => {
     ['attempt must be an integer of at least 1', { attempt: 0 }],
     ['unknown option margin: did you mean marginMs?', { margin: 5 }],
     ['options must be an object', null as unknown as object],
-  ])('needs options that make sense: %s', (message, options) => {
+  ])('rejects wrong options: %s', (message, options) => {
     expect(() => contextHeaders(new RequestContext(), options)).toThrow(message);
   });
 });

@@ -3,9 +3,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { RequestContext } from '../src/index.ts';
 import { listenersOn } from './signals.ts';
 
-describe('defects of others, and of our own', () => {
+describe('defects of other libraries and earlier versions', () => {
   it.each([2 ** 31 - 1, 2 ** 31, 2 ** 31 + 5000, 2 ** 32, 2 ** 38])(
-    'AbortSignal.timeout and friends fire at once above 2^31 - 1 ms: %d ms must be waited for',
+    'AbortSignal.timeout fires at once above 2^31 - 1 ms: a context must wait for %d ms',
     (timeoutMs) => {
       const clock = new VirtualClock();
       const { signal } = new RequestContext({ timeoutMs, clock });
@@ -16,7 +16,7 @@ describe('defects of others, and of our own', () => {
     },
   );
 
-  it('on the real clock too nothing may fire at once', async () => {
+  it('a long timeout must not fire at once on the real clock', async () => {
     const ctx = new RequestContext({ timeoutMs: 2 ** 31 + 5000 });
     const { signal } = ctx;
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -24,7 +24,7 @@ describe('defects of others, and of our own', () => {
     ctx.end();
   });
 
-  it('a wrapper that calls every abort a timeout hides who gave up: the reason must tell them apart', () => {
+  it('a wrapper reports every abort as a timeout: the reason must distinguish them', () => {
     const caller = new AbortController();
     const clock = new VirtualClock();
     const ctx = new RequestContext({ signal: caller.signal, timeoutMs: 10, clock });
@@ -33,23 +33,23 @@ describe('defects of others, and of our own', () => {
     expect(ctx.reason).toBe('cancelled');
   });
 
-  it('AbortSignal.any leaves a listener on a parent that lives long: nothing may be left on it', () => {
+  it('AbortSignal.any leaves a listener on a long-lived parent: a context must leave none', () => {
     const outer = new AbortController();
     const clock = new VirtualClock();
     const ctx = new RequestContext({ signal: outer.signal, timeoutMs: 10, clock });
-    expect(listenersOn(outer.signal), 'nobody asked').toBe(0);
-    const leave = ctx.onDone(() => {});
+    expect(listenersOn(outer.signal), 'no listener').toBe(0);
+    const remove = ctx.onDone(() => {});
     expect(listenersOn(outer.signal)).toBe(1);
-    leave();
-    expect(listenersOn(outer.signal), 'everybody left').toBe(0);
+    remove();
+    expect(listenersOn(outer.signal), 'removed').toBe(0);
     ctx.child().signal.aborted;
-    expect(listenersOn(outer.signal), 'a child asked').toBe(1);
+    expect(listenersOn(outer.signal), 'a child has a signal').toBe(1);
     clock.advanceSync(10);
     expect(listenersOn(outer.signal), 'over').toBe(0);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('a parent whose own listener left must still tell its children', () => {
+  it('a parent whose own listener was removed must still notify its children', () => {
     const clock = new VirtualClock();
     const outer = new AbortController();
     const parent = new RequestContext({ timeoutMs: 10, signal: outer.signal, clock });
@@ -60,21 +60,21 @@ describe('defects of others, and of our own', () => {
     expect(signal.aborted).toBe(true);
   });
 
-  it('a listener that throws must not keep the others from being told', () => {
+  it('a listener that throws must not prevent the other calls', () => {
     const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {});
     const ctx = new RequestContext();
-    const told: string[] = [];
+    const calls: string[] = [];
     ctx.child().onDone(() => {
       throw new Error('of a child');
     });
     ctx.onDone(() => {
       throw new Error('of a listener');
     });
-    ctx.onDone(() => told.push('listener'));
-    ctx.child().onDone(() => told.push('child'));
+    ctx.onDone(() => calls.push('listener'));
+    ctx.child().onDone(() => calls.push('child'));
     const { signal } = ctx;
     ctx.cancel();
-    expect(told).toEqual(['child', 'listener']);
+    expect(calls).toEqual(['child', 'listener']);
     expect(signal.aborted).toBe(true);
     const errors = later.mock.calls.map(([surface]) => surface);
     expect(errors).toHaveLength(2);
@@ -83,32 +83,32 @@ describe('defects of others, and of our own', () => {
     later.mockRestore();
   });
 
-  it('a listener that another one removes while they are told must not be called', () => {
+  it('a listener that another listener removes must not be called', () => {
     const ctx = new RequestContext();
-    const told: string[] = [];
+    const calls: string[] = [];
     ctx.onDone(() => {
-      told.push('first');
-      leave();
+      calls.push('first');
+      remove();
     });
-    const leave = ctx.onDone(() => told.push('second'));
+    const remove = ctx.onDone(() => calls.push('second'));
     ctx.cancel();
-    expect(told).toEqual(['first']);
+    expect(calls).toEqual(['first']);
   });
 
-  it('a listener that ends, cancels or listens again must not be told twice or lost', () => {
+  it('a listener that ends, cancels or listens again must be called once', () => {
     const ctx = new RequestContext();
-    const told: string[] = [];
+    const calls: string[] = [];
     ctx.onDone(() => {
       ctx.cancel('shed');
       ctx.end();
-      ctx.onDone(({ kind }) => told.push(`at once: ${kind}`));
+      ctx.onDone(({ kind }) => calls.push(`at once: ${kind}`));
     });
-    ctx.onDone(({ kind }) => told.push(kind));
+    ctx.onDone(({ kind }) => calls.push(kind));
     ctx.cancel('caller-gone');
-    expect(told).toEqual(['at once: caller-gone', 'caller-gone']);
+    expect(calls).toEqual(['at once: caller-gone', 'caller-gone']);
   });
 
-  it('jumps of the wall clock must change nothing', () => {
+  it('changes of the wall clock must have no effect', () => {
     vi.spyOn(Date, 'now').mockReturnValue(0);
     const ctx = new RequestContext({ timeoutMs: 60_000 });
     vi.spyOn(Date, 'now').mockReturnValue(Number.MAX_SAFE_INTEGER);

@@ -109,7 +109,7 @@ class World {
     }
     for (const [outer, count] of wantedOf)
       expect(listenersOn(outer.signal), 'listeners on an outer signal').toBe(count);
-    if (wanted === 0) expect(this.clock.pendingTimers, 'timers when nobody waits').toBe(0);
+    if (wanted === 0) expect(this.clock.pendingTimers, 'timers without listeners').toBe(0);
     else expect(this.clock.pendingTimers).toBeLessThanOrEqual(1);
   }
 }
@@ -136,7 +136,7 @@ const step = fc.oneof(
 const at = <T>(list: readonly T[], index: number): T | undefined => list[index % Math.max(1, list.length)];
 
 describe('a tree of contexts', () => {
-  it('tells everybody who waits once, at the right moment and why, and watches nothing for nobody', () => {
+  it('notifies every listener once, at the right time and with the right reason, and watches nothing without listeners', () => {
     fc.assert(
       fc.property(timeoutMs, fc.array(step, { maxLength: 60 }), (rootMs, steps) => {
         const world = new World();

@@ -5,14 +5,14 @@ import { describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { contextKey, RequestContext, timeout } from '../src/index.ts';
 import { listenersOn } from './signals.ts';
 
-/** What a call comes to, for tests that move the clock before they look. */
+/** The outcome of a call, for tests that advance the clock before they await it. */
 const outcome = (call: Promise<unknown>): Promise<PromiseSettledResult<unknown>> =>
   Promise.allSettled([call]).then(([result]) => result as PromiseSettledResult<unknown>);
 
 const never = (): Promise<never> => new Promise(() => {});
 
 describe('timeout', () => {
-  it('answers at the deadline, and tells the work through its context', async () => {
+  it('rejects at the deadline, and aborts the signal of the work', async () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, name: 'payment', clock });
     let aborted: unknown;
@@ -47,7 +47,7 @@ describe('timeout', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('keeps an earlier deadline and what else the caller said', async () => {
+  it('keeps an earlier deadline and the other fields', async () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
     const ctx = { deadline: 20, priority: 7, cost: 3 };
@@ -60,7 +60,7 @@ describe('timeout', () => {
     }, caller);
   });
 
-  it('does not begin what is over, and says so in its own name', async () => {
+  it('does not begin a call that is over, and rejects in its own name', async () => {
     const clock = new VirtualClock(100);
     const policy = timeout({ timeoutMs: 50, clock });
     const ctx = new RequestContext({ clock });
@@ -75,7 +75,7 @@ describe('timeout', () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  it('ends the context with the call: what goes on in the background is over', async () => {
+  it('ends the context with the call, so that later calls with it are rejected', async () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
     for (const outer of [new RequestContext({ clock }), { priority: 1 }]) {
@@ -89,22 +89,22 @@ describe('timeout', () => {
   });
 
   it.each<[string, () => unknown]>([
-    ['stops and returns as if nothing had been', () => undefined],
+    ['returns a result', () => undefined],
     ['throws an error of its own', () => Promise.reject(new Error('aborted'))],
-  ])('is over for the caller even if the work, when told, %s', async (_name, whenTold) => {
+  ])('rejects at the deadline even if the work then %s', async (_name, react) => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
     const call = outcome(
       policy.execute(async (ctx) => {
         await new Promise<void>((resolve) => ctx.onDone?.(() => resolve()));
-        return whenTold();
+        return react();
       }, new RequestContext({ clock })),
     );
     await clock.advance(50);
     expect(await call).toMatchObject({ status: 'rejected', reason: { kind: 'deadline' } });
   });
 
-  it('lets the primitive in which the call still waits reject it: the work never began', async () => {
+  it('rejects with the rejection of the primitive in which the call still waits', async () => {
     const clock = new VirtualClock();
     const waiting: Policy = {
       execute: (_fn, ctx = {}) =>
@@ -136,7 +136,7 @@ describe('timeout', () => {
     expect([listenersOn(outer.signal), clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  it('follows a context that is not ours and has no signal, and leaves no listener on it', async () => {
+  it('follows a context of another kind without a signal, and leaves no listener on it', async () => {
     const clock = new VirtualClock();
     const policy = timeout({ timeoutMs: 50, clock });
     const listeners = new Set<(reason: unknown) => void>();
@@ -168,7 +168,7 @@ describe('timeout', () => {
     await expect(call).resolves.toBe('ada');
   });
 
-  it('nests: the shortest one speaks', async () => {
+  it('nests: the shortest timeout rejects', async () => {
     const clock = new VirtualClock();
     const policy = compose(
       timeout({ timeoutMs: 100, name: 'whole', clock }),

@@ -25,7 +25,7 @@ export interface CallContext {
   readonly key?: string | undefined;
   /**
    * Milliseconds that the policies of this process give the work, whatever the deadline of the caller: `timeout` and
-   * `Retry` set it. By it a circuit breaker tells a slow dependency from a hurried caller. Default: no such limit.
+   * `Retry` set it. By it a circuit breaker distinguishes a slow dependency from a short deadline of the caller. Default: no such limit.
    */
   readonly timeLimitMs?: number | undefined;
   /**

@@ -130,7 +130,7 @@ describe('rejectionAtEntry', () => {
     expect(check).toThrow('deadline must be a time of the primitive');
   });
 
-  it('does not read the signal of a context with onDone: making one may cost', () => {
+  it('does not read the signal of a context with onDone: it may be costly', () => {
     const ctx = {
       ...doneContext().ctx,
       get signal(): AbortSignal {

@@ -9,7 +9,7 @@ interface PlatformTimer {
   readonly unref: () => void;
 }
 
-/** A platform whose time the test moves; like the real one it waits a single millisecond for a delay it cannot hold. */
+/** A platform whose time the test moves. Like the real one it waits 1 ms for a delay that it does not support. */
 function fakePlatform() {
   let now = 1000;
   const set: PlatformTimer[] = [];
@@ -49,7 +49,7 @@ describe('systemClock.now', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b));
   });
 
-  it('does not know the time of day', () => {
+  it('is independent of the wall clock', () => {
     vi.spyOn(Date, 'now').mockReturnValue(0);
     const before = systemClock.now();
     expect(systemClock.now()).toBeGreaterThanOrEqual(before);
@@ -58,7 +58,7 @@ describe('systemClock.now', () => {
 });
 
 describe('systemClock.setTimer', () => {
-  it('takes what is due already without a warning of the platform', async () => {
+  it('accepts a negative delay without a warning of the platform', async () => {
     const warnings: string[] = [];
     const listener = ({ name }: Error): void => void warnings.push(name);
     process.on('warning', listener);
@@ -77,7 +77,7 @@ describe('systemClock.setTimer', () => {
   });
 
   it.each([2 ** 31 - 1, 2 ** 31, 2 ** 31 + 5000, 2 ** 33])(
-    'honours %d ms, in slices the platform can hold',
+    'waits for %d ms, split into delays that the platform supports',
     (delayMs) => {
       const platform = fakePlatform();
       const start = platform.now();
@@ -98,7 +98,7 @@ describe('systemClock.setTimer', () => {
     expect(platform.pending.size).toBe(1);
   });
 
-  it('waits again when the platform fires a fraction of a millisecond early', () => {
+  it('waits again if the platform fires a fraction of a millisecond early', () => {
     const platform = fakePlatform();
     const callback = vi.fn();
     platform.clock.setTimer(callback, 10);
@@ -117,7 +117,7 @@ describe('systemClock.setTimer', () => {
     expect(callback).toHaveBeenCalledTimes(1);
   });
 
-  it('can be cancelled before any slice and after it has fired', () => {
+  it('can be cancelled within a long delay and after it has fired', () => {
     const platform = fakePlatform();
     const callback = vi.fn();
     const timer = platform.clock.setTimer(callback, 2 ** 32);
@@ -131,7 +131,7 @@ describe('systemClock.setTimer', () => {
     expect(callback).toHaveBeenCalledTimes(1);
   });
 
-  it('keeps the process alive unless told not to, in every slice', () => {
+  it('keeps the process alive by default, and throughout a long delay', () => {
     const platform = fakePlatform();
     platform.clock.setTimer(() => {}, 5).cancel();
     platform.clock.setTimer(() => {}, 2 ** 31 + 5, { keepAlive: false });
@@ -139,7 +139,7 @@ describe('systemClock.setTimer', () => {
     expect(platform.set.map(({ unref }) => vi.mocked(unref).mock.calls.length)).toEqual([0, 1, 1]);
   });
 
-  it('does without unref where timers are numbers', () => {
+  it('works without unref where timers are numbers', () => {
     vi.stubGlobal('setTimeout', () => 1);
     vi.stubGlobal('clearTimeout', () => {});
     const clock = createSystemClock();
@@ -161,7 +161,7 @@ describe('systemClock.nextTurn', () => {
     expect(order).toEqual(['now', 'promise', 'turn']);
   });
 
-  it('passes messages where there is no setImmediate, in order and each in its own turn', async () => {
+  it('posts messages if there is no setImmediate, in order and each in its own turn', async () => {
     const ports: MessagePort[] = [];
     const { setImmediate, MessageChannel } = globalThis;
     vi.stubGlobal('setImmediate', undefined);

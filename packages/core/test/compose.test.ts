@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { type CallContext, compose, type Policy, RejectedError } from '../src/index.ts';
 
-/** A policy that writes down what happens, and may change the context on the way in. */
+/** A policy that logs its calls and may change the context. */
 function logged(name: string, log: string[], change = (ctx: CallContext) => ctx): Policy {
   return {
     async execute(fn, ctx = {}) {
@@ -23,7 +23,7 @@ describe('compose', () => {
     expect(log).toEqual(['> a', '> b', '> c', 'work', '< c', '< b', '< a']);
   });
 
-  it('gives every policy and the work the context of the one around it', async () => {
+  it('passes the context of each policy to the next one and to the work', async () => {
     const log: string[] = [];
     const seen: CallContext[] = [];
     const lower = (ctx: CallContext) => {
@@ -35,13 +35,13 @@ describe('compose', () => {
     expect(seen.map((ctx) => ctx.priority)).toEqual([5, 4, 3]);
   });
 
-  it('gives a context without a word to a call that came without one', async () => {
+  it('passes an empty context if the call has none', async () => {
     const log: string[] = [];
     await compose(logged('a', log)).execute((...args: unknown[]) => expect(args).toEqual([{}]));
     expect(log).toEqual(['> a', '< a']);
   });
 
-  it('lets results, errors and rejections through untouched', async () => {
+  it('passes results, errors and rejections on untouched', async () => {
     const log: string[] = [];
     const policy = compose(logged('a', log), logged('b', log));
     const result = { some: 'result' };
@@ -63,7 +63,7 @@ describe('compose', () => {
     expect(ran).toBe(false);
   });
 
-  it('turns what is thrown at once into a rejection, by the work or a policy', async () => {
+  it('rejects if the work or a policy throws synchronously', async () => {
     const throwing: Policy = {
       execute: () => {
         throw new Error('of the policy');
@@ -77,7 +77,7 @@ describe('compose', () => {
     await expect(compose(logged('a', [])).execute(work)).rejects.toThrow('of the work');
   });
 
-  it('nests, keeps its policies apart between calls and may be empty', async () => {
+  it('nests, is not affected by other calls, and may be empty', async () => {
     const log: string[] = [];
     const policies = [logged('a', log), compose(logged('b', log), compose())];
     const policy = compose(...policies, logged('c', log));
@@ -94,7 +94,7 @@ describe('compose', () => {
     await expect(compose().execute((ctx) => ctx, { priority: 3 })).resolves.toEqual({ priority: 3 });
   });
 
-  it.each([undefined, null, {}, () => {}, { execute: true }])('does not take %o for a policy', (other) => {
+  it.each([undefined, null, {}, () => {}, { execute: true }])('rejects %o as a policy', (other) => {
     expect(() => compose(logged('a', []), other as unknown as Policy)).toThrow(
       new TypeError('policies[1] must have an execute() method'),
     );

@@ -8,7 +8,7 @@ import { VirtualClock } from '../src/testing/index.ts';
 
 const OWN = ['signal', 'deadline', 'onDone', 'doneReason', 'derive', 'end'];
 
-/** The fields that a policy has no business with, whatever they are called. */
+/** Fields of an application, with any names. */
 const fields = fc
   .dictionary(
     fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', 'toString', 'tenant')),
@@ -203,7 +203,7 @@ describe('deriveContext', () => {
     expect(derive).toHaveBeenCalledWith({ deadline: 5, signal, name: 'test' });
   });
 
-  it('does not read the signal of a context that has onDone: making one may cost', () => {
+  it('does not read the signal of a context that has onDone: it may be costly', () => {
     const clock = new VirtualClock();
     const original: CallContext = {
       onDone: () => () => {},

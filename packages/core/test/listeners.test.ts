@@ -2,57 +2,57 @@ import { describe, expect, it, vi } from 'vitest';
 import { Listeners } from '../src/kit/index.ts';
 
 describe('Listeners', () => {
-  it('calls everybody in the order they came, until they leave', () => {
+  it('calls the listeners in the order they were added, until they are removed', () => {
     const listeners = new Listeners<string>();
-    const heard: string[] = [];
-    const leave = listeners.add((event) => heard.push(`a ${event}`));
-    listeners.add((event) => heard.push(`b ${event}`));
+    const called: string[] = [];
+    const remove = listeners.add((event) => called.push(`a ${event}`));
+    listeners.add((event) => called.push(`b ${event}`));
     listeners.emit('1');
-    leave();
-    leave();
+    remove();
+    remove();
     listeners.emit('2');
-    expect(heard).toEqual(['a 1', 'b 1', 'b 2']);
+    expect(called).toEqual(['a 1', 'b 1', 'b 2']);
   });
 
   it('calls the same function as often as it was added, and removes one of them', () => {
     const listeners = new Listeners<number>();
     let calls = 0;
     const listener = (): void => void calls++;
-    const leave = listeners.add(listener);
+    const remove = listeners.add(listener);
     listeners.add(listener);
     listeners.emit(1);
     expect(calls).toBe(2);
-    leave();
-    leave();
+    remove();
+    remove();
     listeners.emit(2);
     expect(calls).toBe(3);
   });
 
-  it('tells of an event those who were there when it happened', () => {
+  it('calls the listeners that were present when the event happened', () => {
     const listeners = new Listeners<string>();
-    const heard: string[] = [];
+    const called: string[] = [];
     listeners.add((event) => {
-      heard.push(`a ${event}`);
-      leave();
-      listeners.add((later) => heard.push(`c ${later}`));
+      called.push(`a ${event}`);
+      remove();
+      listeners.add((later) => called.push(`c ${later}`));
     });
-    const leave = listeners.add((event) => heard.push(`b ${event}`));
+    const remove = listeners.add((event) => called.push(`b ${event}`));
     listeners.emit('1');
-    expect(heard).toEqual(['a 1', 'b 1']);
+    expect(called).toEqual(['a 1', 'b 1']);
     listeners.emit('2');
-    expect(heard).toEqual(['a 1', 'b 1', 'a 2', 'c 2']);
+    expect(called).toEqual(['a 1', 'b 1', 'a 2', 'c 2']);
   });
 
-  it('lets no listener that throws disturb the others or whoever emits; its error surfaces on its own', () => {
+  it('calls the others after one has thrown, whose error surfaces as an uncaught exception', () => {
     const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {});
     const listeners = new Listeners<string>();
-    const heard: string[] = [];
+    const called: string[] = [];
     listeners.add(() => {
       throw new Error('of the listener');
     });
-    listeners.add((event) => heard.push(event));
-    listeners.emit('still heard');
-    expect(heard).toEqual(['still heard']);
+    listeners.add((event) => called.push(event));
+    listeners.emit('still called');
+    expect(called).toEqual(['still called']);
     const surface = later.mock.calls[0]?.[0];
     expect(surface).toThrow('of the listener');
     later.mockRestore();

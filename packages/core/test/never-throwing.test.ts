@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { neverThrowing } from '../src/kit/index.ts';
 
-it('answers what the callback answers, and the fallback if it throws; what it threw surfaces on its own', () => {
+it('returns the result of the callback, or of the fallback if it throws; the error surfaces as an uncaught exception', () => {
   const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {});
   const half = neverThrowing(
     (value: number) => {

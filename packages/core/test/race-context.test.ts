@@ -9,7 +9,7 @@ function setUp(timeoutMs = 50) {
   return { clock, options, ctx: deriveContext({}, options) };
 }
 
-/** The outcome of a call, for tests that move the clock before they look. */
+/** The outcome of a call, for tests that advance the clock before they await it. */
 const outcome = (call: Promise<unknown>): Promise<PromiseSettledResult<unknown>> =>
   Promise.allSettled([call]).then(([result]) => result as PromiseSettledResult<unknown>);
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { isRejected, RejectedError, type RejectionCode } from '../src/index.ts';
 import { rejectedPromise } from '../src/kit/index.ts';
 
-/** A proxy that throws whatever is asked of it. */
+/** A proxy that throws on every access. */
 function revoked(): object {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
@@ -39,7 +39,7 @@ describe('RejectedError', () => {
     ['0', 0, 0],
     ['1e300', 1e300, 1e300],
     ['Infinity, which is never', Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
-  ])('tells an unknown retryAfterMs from never and from now: %s', (_name, given, retryAfterMs) => {
+  ])('distinguishes an unknown retryAfterMs from never and from now: %s', (_name, given, retryAfterMs) => {
     expect(new RejectedError('RATE_LIMITED', 'bucket', { retryAfterMs: given }).retryAfterMs).toBe(
       retryAfterMs,
     );
@@ -53,7 +53,7 @@ describe('RejectedError', () => {
     expect(new RejectedError('RATE_LIMITED', 'pool', { retryAfterMs: 0 }).retryAfterMs, 'now').toBe(0);
   });
 
-  it('captures no stack, and leaves those of other errors alone', () => {
+  it('captures no stack, and does not affect other errors', () => {
     const reject = (): RejectedError => new RejectedError('SHED', 'queue');
     expect(reject().stack).toBe('RejectedError: queue rejected the call: SHED');
     expect(new Error('other').stack).toContain('rejected-error.test.ts');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { settle, VirtualClock } from '../src/testing/index.ts';
 
 describe('VirtualClock', () => {
-  it('stands still until it is moved', async () => {
+  it('moves only when it is advanced', async () => {
     const clock = new VirtualClock(500);
     await settle();
     expect(clock.now()).toBe(500);
@@ -32,7 +32,7 @@ describe('VirtualClock', () => {
     );
   });
 
-  it('runs timers that timers set, if they are due within the step', async () => {
+  it('runs timers that timers set, if they are due in time', async () => {
     const clock = new VirtualClock();
     const fired: number[] = [];
     const again = (): void => {
@@ -45,7 +45,7 @@ describe('VirtualClock', () => {
     expect(clock.pendingTimers).toBe(1);
   });
 
-  it('does not run what was cancelled, by another timer too', () => {
+  it('does not run a cancelled timer, also if another timer cancelled it', () => {
     const clock = new VirtualClock();
     const fired: string[] = [];
     const late = clock.setTimer(() => fired.push('late'), 20);
@@ -89,7 +89,7 @@ describe('VirtualClock', () => {
     expect(order.slice(1)).toEqual(['timer', 'turn after it', 'next timer']);
   });
 
-  it('lets promises and turns follow each other until neither leads on', async () => {
+  it('runs promises and turns that lead to each other until none is left', async () => {
     const clock = new VirtualClock();
     const order: string[] = [];
     clock.nextTurn(async () => {
@@ -100,7 +100,7 @@ describe('VirtualClock', () => {
     expect(order).toEqual(['end of the chain']);
   });
 
-  it('jumps without running anything, backwards too, and runs what is overdue without going back', () => {
+  it('jumps without running timers, backwards too, and runs overdue timers without going back', () => {
     const clock = new VirtualClock(100);
     const fired: number[] = [];
     clock.setTimer(() => fired.push(clock.now()), 10);

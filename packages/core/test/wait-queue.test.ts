@@ -50,7 +50,7 @@ describe('WaitQueue', () => {
     expect(queue.first?.payload).toBe(1);
   });
 
-  it('serves by priority if asked to, and equal priorities in FIFO order', async () => {
+  it('serves by priority if `byPriority` is set, and equal priorities in FIFO order', async () => {
     const { log, wait, give } = units(0, { byPriority: true });
     wait('low', 1, { priority: -1 });
     wait('none', 1);
@@ -155,7 +155,7 @@ describe('WaitQueue', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('sets one timer, for the first caller, and asks again when it fires', async () => {
+  it('sets one timer, for the first caller, and tries again when it fires', async () => {
     const served: number[] = [];
     const readyAt = { ms: 30 };
     const { clock, log, wait } = units(0, {
@@ -176,18 +176,15 @@ describe('WaitQueue', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it.each([0, -1, Number.NaN])(
-    'asks again a millisecond later if it is told to wait %d ms',
-    async (waitMs) => {
-      const { clock, log, state, wait } = units(0, { waitMs: () => waitMs });
-      wait('a');
-      state.free = 1;
-      await clock.advance(0.9);
-      expect(log).toEqual([]);
-      await clock.advance(0.1);
-      expect(log).toEqual(['a']);
-    },
-  );
+  it.each([0, -1, Number.NaN])('tries again a millisecond later if the wait is %d ms', async (waitMs) => {
+    const { clock, log, state, wait } = units(0, { waitMs: () => waitMs });
+    wait('a');
+    state.free = 1;
+    await clock.advance(0.9);
+    expect(log).toEqual([]);
+    await clock.advance(0.1);
+    expect(log).toEqual(['a']);
+  });
 
   it('sets no timer if waiting alone does not help', () => {
     const { clock, wait } = units(0, { waitMs: () => Number.POSITIVE_INFINITY });

@@ -14,8 +14,8 @@ export interface RaceOptions {
  * Settles with `work`, or rejects with the `RejectedError` that ended `ctx`, whichever is first. The work is not started if
  * `ctx` is over. Running work is not stopped: the signal asks it to stop. A result that comes too late goes to `discard`.
  *
- * Work that still waits in a primitive when `ctx` ends settles with the rejection of that primitive, which tells that nothing
- * began: the end of `ctx` gives it one turn of the event loop.
+ * Work that still waits in a primitive when `ctx` ends settles with the rejection of that primitive, whose
+ * `workBegan` is false: the end of `ctx` takes effect one turn of the event loop later.
  */
 export function raceContext<T>(
   ctx: DerivedContext,

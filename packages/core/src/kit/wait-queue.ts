@@ -202,7 +202,7 @@ export class WaitQueue<Payload = undefined, Result = void> {
     if (first === undefined || this.#options.waitMs === undefined) return;
     const waitMs = this.#options.waitMs(first);
     if (waitMs === Number.POSITIVE_INFINITY) return;
-    // A primitive that cannot serve now and gives no time to wait is asked again a millisecond later.
+    // A primitive that cannot serve now and gives no time to wait is tried again a millisecond later.
     this.#timer = this.#options.clock.setTimer(this.serve, waitMs > 0 ? waitMs : 1);
   }
 }

@@ -73,7 +73,7 @@ export function parseAttempt(value: string): number | undefined {
   return /^[1-9]\d{0,2}$/.test(value) ? Number(value) : undefined;
 }
 
-/** What an outgoing call tells the next service. */
+/** The fields of an outgoing call that its headers carry. */
 export interface WireFields {
   /** Milliseconds until the deadline; `Infinity` or undefined: no header. */
   readonly remainingMs?: number | undefined;
