@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fromIoredis, RedisRateLimiter } from '@bp/rate-limiter-redis';
 import { Redis } from 'ioredis';
 
-// Two processes, one Redis, one limit of 50 permits a second: what both spend together never passes it.
+// Two processes share one limit of 50 permits a second through Redis. Together they never pass it.
 const url = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
 const SECONDS = 2;
 const RATE = 50;
@@ -16,13 +16,13 @@ async function connect(): Promise<Redis> {
     return redis;
   } catch {
     console.log(
-      `There is no Redis at ${url}. Start one (redis-server), or say where it is: REDIS_URL=redis://host:port`,
+      `There is no Redis at ${url}. Start one (redis-server), or set its address: REDIS_URL=redis://host:port`,
     );
     process.exit(1);
   }
 }
 
-/** One of the two: asks as fast as it can, and reports how much it got for how many round trips. */
+/** One process: calls as fast as it can, then sends its stats to the parent. */
 async function instance(key: string): Promise<void> {
   const redis = await connect();
   const limiter = new RedisRateLimiter({ client: fromIoredis(redis), rate: RATE, burst: RATE });
@@ -37,7 +37,7 @@ async function instance(key: string): Promise<void> {
 async function main(): Promise<void> {
   (await connect()).disconnect();
   const key = `example-${process.pid}`;
-  console.log(`two processes ask for the same key as fast as they can, for ${SECONDS} seconds`);
+  console.log(`two processes call with one key as fast as they can, for ${SECONDS} seconds`);
   const stats = await Promise.all(
     ['one', 'other'].map(async (name) => {
       const child = fork(new URL(import.meta.url), [key], { execArgv: process.execArgv });

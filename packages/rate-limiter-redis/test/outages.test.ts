@@ -216,7 +216,7 @@ describe('outages', () => {
     expect(limiter.stats().roundTrips - roundTrips).toBe(1);
   });
 
-  it('say when the next probe is due if closed, and nothing if that is unknown', async () => {
+  it('give the time of the next probe if closed, and undefined if that is unknown', async () => {
     const { clock, store, limiter } = limiterOf({ whenUnavailable: 'closed', probeIntervalMs: 100 });
     const retryAfterMs = async (): Promise<unknown> =>
       limiter.acquire({ key: 'key' }).catch((error) => error.retryAfterMs);
@@ -231,14 +231,14 @@ describe('outages', () => {
     expect(await retryAfterMs()).toBeUndefined();
   });
 
-  it('tell a finite wait to a key whose local share is below one permit', async () => {
+  it('give a finite wait to a key whose local share is below one permit', async () => {
     const { store, limiter } = limiterOf({ rate: 1, intervalMs: 1000, burst: 1 });
     store.down = true;
     const rejection = await limiter.acquire({ key: 'key' }).catch((error) => error);
     expect(rejection).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 1000 });
   });
 
-  it('say nothing of a cost that the local share never holds: the store may be back at any time', async () => {
+  it('give no time for a cost that the local share never holds: the store may be back at any time', async () => {
     const { store, limiter } = limiterOf({});
     store.down = true;
     const rejection = await limiter.acquire({ key: 'key', cost: 15 }).catch((error) => error);

@@ -23,11 +23,6 @@ export class KeyTable<Entry> {
     return this.#byKey.entries();
   }
 
-  /** The entry of `key` if there is one. */
-  get(key: string): Entry | undefined {
-    return this.#byKey.get(key);
-  }
-
   /** The entry of `key`, a new one if need be; undefined if the table is full and none of the oldest can be forgotten. */
   obtain(key: string): Entry | undefined {
     const found = this.#byKey.get(key);
