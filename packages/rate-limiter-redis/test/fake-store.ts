@@ -14,9 +14,9 @@ export interface Debit {
 /** What the script does to one key, in TypeScript; `store-script.test.ts` compares the two. All times are microseconds. */
 export function decide(aheadMicros: number, debit: Debit): { granted: number; aheadMicros: number } {
   const { microsPerUnit: interval, toleranceMicros: tolerance, debt, extra, runs } = debit;
-  let ahead = Math.max(0, Math.min(aheadMicros, tolerance));
-  ahead = Math.min(ahead + debt * interval, Math.max(ahead, tolerance));
   const slack = 0.001 + tolerance * 1e-12;
+  let ahead = Math.max(0, Math.min(aheadMicros, tolerance + slack));
+  ahead = Math.min(ahead + debt * interval, Math.max(ahead, tolerance));
   const available = Math.floor((tolerance - ahead + slack) / interval);
   let granted = 0;
   for (let i = 0; i < runs.length; i += 2) {

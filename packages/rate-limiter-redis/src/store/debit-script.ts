@@ -9,6 +9,7 @@ import { hexDigest } from './store-keys.ts';
  * whole cost or nothing, in order.
  *
  * The stored time is seconds and microseconds apart: one number of microseconds since 1970 has no bits left for fractions.
+ * The slack is what times may be off by for having been rounded; it is granted once and not again.
  * A rejection writes nothing. Every key expires when it would decide like a key that does not exist.
  */
 export const SOURCE = `
@@ -16,6 +17,7 @@ local time = redis.call('TIME')
 local second, micro = tonumber(time[1]), tonumber(time[2])
 local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
 local debt, extra = tonumber(ARGV[3]), tonumber(ARGV[4])
+local slack = 0.001 + tolerance * 1e-12
 
 local saved = redis.pcall('GET', KEYS[1])
 local ahead = 0
@@ -25,11 +27,10 @@ if saved then
   if type(saved) == 'string' then s, u = string.match(saved, '^(%d+):(%d+%.%d+)$') end
   if not s then return {'foreign'} end
   ahead = (tonumber(s) - second) * 1000000 + (tonumber(u) - micro)
-  ahead = math.max(0, math.min(ahead, tolerance))
+  ahead = math.max(0, math.min(ahead, tolerance + slack))
 end
 ahead = math.min(ahead + debt * interval, math.max(ahead, tolerance))
 
-local slack = 0.001 + tolerance * 1e-12
 local available = math.floor((tolerance - ahead + slack) / interval)
 local granted = 0
 for i = 5, #ARGV, 2 do
