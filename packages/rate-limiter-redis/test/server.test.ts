@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fromIoredis, fromNodeRedis, type RedisClient, RedisRateLimiter } from '../src/index.ts';
+import {
+  fromIoredis,
+  fromNodeRedis,
+  type RedisClient,
+  RedisRateLimiter,
+  type RedisRateLimiterOptions,
+} from '../src/index.ts';
 import { SOURCE } from '../src/store/debit-script.ts';
 import { decide } from './fake-store.ts';
 import { missingRedis, RedisServer, until } from './redis-server.ts';
@@ -31,6 +37,11 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
     ioredis.disconnect();
     await server.kill();
   });
+
+  // On a busy machine a reply may take long; no test is about that.
+  const limiterOf = (
+    options: Omit<RedisRateLimiterOptions, 'client'> & { client?: RedisClient },
+  ): RedisRateLimiter => new RedisRateLimiter({ client, storeTimeoutMs: 10_000, ...options });
 
   const admittedOf = async (
     limiter: RedisRateLimiter,
@@ -103,24 +114,23 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
   });
 
   it('admits the burst and not one more, however many instances ask at once', async () => {
-    const options = { client, rate: 1, intervalMs: 1_000_000, burst: 25, mode: 'strict' } as const;
+    const options = { rate: 1, intervalMs: 1_000_000, burst: 25, mode: 'strict' } as const;
     const key = freshKey();
-    const instances = Array.from({ length: 4 }, () => new RedisRateLimiter(options));
+    const instances = Array.from({ length: 4 }, () => limiterOf(options));
     const admitted = await Promise.all(instances.map((instance) => admittedOf(instance, key, 20)));
     expect(admitted.reduce((sum, n) => sum + n, 0)).toBe(25);
   });
 
   it('admits the burst less what may be lent, so that leases never pass the limit', async () => {
-    const options = { client, rate: 1, intervalMs: 1_000_000, burst: 50, leaseMs: 25_000_000 } as const;
+    const options = { rate: 1, intervalMs: 1_000_000, burst: 50, leaseMs: 25_000_000 } as const;
     const key = freshKey();
-    const instances = Array.from({ length: 4 }, () => new RedisRateLimiter(options));
+    const instances = Array.from({ length: 4 }, () => limiterOf(options));
     const admitted = await Promise.all(instances.map((instance) => admittedOf(instance, key, 20)));
     expect(admitted.reduce((sum, n) => sum + n, 0)).toBe(25);
   });
 
   it('counts fractions of a permit exactly', async () => {
-    const limiter = new RedisRateLimiter({
-      client,
+    const limiter = limiterOf({
       rate: 1,
       intervalMs: 1_000_000,
       burst: 3,
@@ -131,7 +141,7 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
   });
 
   it('gives the time of the next permit by the clock of the server', async () => {
-    const limiter = new RedisRateLimiter({ client, rate: 1, intervalMs: 60_000, burst: 1, mode: 'strict' });
+    const limiter = limiterOf({ rate: 1, intervalMs: 60_000, burst: 1, mode: 'strict' });
     const key = freshKey();
     await limiter.acquire({ key });
     const rejection = await limiter.acquire({ key }).catch((error: unknown) => error);
@@ -142,8 +152,7 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
   });
 
   it('sets an expiry on every key it writes, also for windows below a second, and writes none on rejection', async () => {
-    const short = new RedisRateLimiter({
-      client,
+    const short = limiterOf({
       rate: 1,
       intervalMs: 50,
       burst: 1,
@@ -155,8 +164,7 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
     expect(ttl).toBeLessThanOrEqual(51);
     expect(ttl).not.toBe(-1);
 
-    const month = new RedisRateLimiter({
-      client,
+    const month = limiterOf({
       rate: 1,
       intervalMs: 30 * 86_400_000,
       burst: 1,
@@ -172,8 +180,7 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
   });
 
   it('goes on when the server has forgotten the script', async () => {
-    const limiter = new RedisRateLimiter({
-      client,
+    const limiter = limiterOf({
       rate: 1,
       intervalMs: 1_000_000,
       burst: 3,
@@ -199,8 +206,8 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
     try {
       const shared = { rate: 1, intervalMs: 1_000_000, burst: 6, mode: 'strict' } as const;
       const key = freshKey();
-      const one = new RedisRateLimiter({ ...shared, client: fromNodeRedis(nodeRedis) });
-      const other = new RedisRateLimiter({ ...shared, client });
+      const one = limiterOf({ ...shared, client: fromNodeRedis(nodeRedis) });
+      const other = limiterOf(shared);
       expect((await admittedOf(one, key, 4)) + (await admittedOf(other, key, 4))).toBe(6);
     } finally {
       nodeRedis.destroy();
@@ -208,8 +215,7 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
   });
 
   it('decides other keys although one key holds the value of another program, and leaves that value alone', async () => {
-    const limiter = new RedisRateLimiter({
-      client,
+    const limiter = limiterOf({
       rate: 1,
       intervalMs: 1_000_000,
       burst: 10,
@@ -228,14 +234,12 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
   });
 
   it('is unavailable while it is killed, and decides again after a restart', async () => {
-    const limiter = new RedisRateLimiter({
-      client,
+    const limiter = limiterOf({
       rate: 1,
       intervalMs: 1_000_000,
       burst: 20,
       mode: 'strict',
       localShare: 0.25,
-      storeTimeoutMs: 50,
       probeIntervalMs: 100,
     });
     await server.kill();
