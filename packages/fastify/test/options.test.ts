@@ -80,6 +80,29 @@ describe('options', () => {
       { deadline: { defaultMs: 70_000 } },
       'deadline.defaultMs must be at most deadline.maxMs = 60000, got 70000',
     ],
+    [{ rateLimits: { rate: 1 } }, 'unknown option rateLimits: did you mean rateLimit?'],
+    [{ rateLimit: { rat: 1 } }, 'unknown option rateLimit.rat: did you mean rateLimit.rate?'],
+    [{ rateLimit: { rate: 1, clock: {} } }, 'unknown option rateLimit.clock'],
+    [
+      { rateLimit: { limiter: { acquire() {} }, burst: 1 } },
+      'unknown option rateLimit.burst (known: key, ipv6Prefix, policy, fields, limiter)',
+    ],
+    [{ load: { door: true } }, 'unknown option load.door'],
+    [{ load: { pace: true } }, 'unknown option load.pace'],
+    [
+      { load: { eventLoop: { tickMS: 20 } } },
+      'unknown option load.eventLoop.tickMS: did you mean load.eventLoop.tickMs?',
+    ],
+    [{ deadline: { maxms: 5 } }, 'unknown option deadline.maxms: did you mean deadline.maxMs?'],
+    [{ metrics: { meters: {} } }, 'unknown option metrics.meters: did you mean metrics.meter?'],
+    [{ tiers: { gold: { prio: 1 } } }, 'unknown option tiers.gold.prio: did you mean tiers.gold.priority?'],
+    [
+      { rateLimit: { rate: 1 }, tiers: { gold: { rateLimit: { rate: 1, bursts: 1 } } } },
+      'unknown option tiers.gold.rateLimit.bursts: did you mean tiers.gold.rateLimit.burst?',
+    ],
+    [{ unknownRetryAfterMs: 0 }, 'unknownRetryAfterMs must be a finite number above 0'],
+    [{ maxEstimateMs: Infinity }, 'maxEstimateMs must be a finite number above 0'],
+    [{ closeGraceMs: -1 }, 'closeGraceMs must be a finite number of at least 0'],
   ])('that are wrong fail the registration: %j', async (options, message) => {
     const app = Fastify();
     await expect(async () => app.register(backpressure, options as BackpressureOptions)).rejects.toThrow(
@@ -93,6 +116,9 @@ describe('options', () => {
       jitter: 0.2,
       maxUnreadBodyBytes: 65_536,
       mapErrors: true,
+      unknownRetryAfterMs: 10_000,
+      maxEstimateMs: 300_000,
+      closeGraceMs: 1000,
     });
     expect(deadline).toEqual({ defaultMs: undefined, maxMs: 60_000, marginMs: 10 });
     expect(load).toMatchObject({ sources: [], maxWaitMs: 100, headroom: 1, maxSpreadMs: 30_000 });

@@ -68,6 +68,33 @@ describe('PriorityRanks', () => {
     );
   });
 
+  it('ranks as a plain count of all requests does, in each refresh', () => {
+    const priorities = fc.array(fc.integer({ min: -300, max: 300 }), { minLength: 1, maxLength: 200 });
+    fc.assert(
+      fc.property(priorities, fc.integer({ min: -301, max: 301 }), (seen, priority) => {
+        const ranks = new PriorityRanks();
+        for (const one of seen) ranks.count(one, 0);
+        const share = (matches: (one: number) => boolean) => seen.filter(matches).length / seen.length;
+        expect(ranks.below(priority, 100)).toBeCloseTo(
+          share((one) => one < priority),
+          10,
+        );
+        expect(ranks.above(priority, 100)).toBeCloseTo(
+          share((one) => one > priority),
+          10,
+        );
+      }),
+    );
+  });
+
+  it('ranks an important request right after clients have filled it with made-up priorities', () => {
+    const ranks = new PriorityRanks();
+    for (let i = 0; i < 100_000; i++) ranks.count(-i, i / 100);
+    expect(ranks.below(1, 2000)).toBe(1);
+    expect(ranks.above(1, 2000)).toBe(0);
+    expect(ranks.above(-1e9, 2000)).toBe(1);
+  });
+
   it('keeps no more priorities than it can have use for', () => {
     const ranks = new PriorityRanks();
     for (let i = 0; i < 100_000; i++) see(ranks, i, 0);

@@ -1,4 +1,5 @@
 import { RejectedError } from '@bp/core';
+import type { FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import type { SharedRateLimiter } from '../src/index.ts';
 import { build } from './harness.ts';
@@ -156,5 +157,143 @@ describe('a limit that is kept elsewhere', () => {
     });
     app.get('/', () => 'ok');
     expect((await app.inject('/')).json()).toEqual({ error: 'Service overloaded', retryAfter: 1 });
+  });
+});
+
+describe('the limit of a route', () => {
+  const gold = {
+    tiers: { gold: { rateLimit: { rate: 20, burst: 20 } }, trial: { rateLimit: { rate: 1, burst: 1 } } },
+    tierOf: ({ headers }: FastifyRequest) => headers['x-tier'] as string | undefined,
+  };
+  const key = ({ headers }: FastifyRequest) => headers['x-user-id'] as string | undefined;
+
+  it.each([
+    ['', 2],
+    ['gold', 2],
+    ['trial', 1],
+  ])('holds for a client of tier %j, which a tier can only make stricter: %d', async (tier, expected) => {
+    const { app } = await build({ rateLimit: { rate: 5 }, ...gold });
+    const login = { rate: 2, intervalMs: 60_000, policy: 'login' };
+    app.post('/login', { config: { backpressure: { rateLimit: login } } }, () => 'ok');
+    const headers = { 'x-tier': tier };
+    let admitted = 0;
+    let response = await app.inject({ method: 'POST', url: '/login', headers });
+    while (response.statusCode === 200 && admitted < 30) {
+      admitted++;
+      response = await app.inject({ method: 'POST', url: '/login', headers });
+    }
+    expect(admitted).toBe(expected);
+    expect(response.statusCode).toBe(429);
+    const policy = String(response.headers['ratelimit-policy']);
+    expect(policy).toContain(tier === 'trial' ? '"trial"' : '"login"');
+    expect(policy, 'the stricter rate').toContain(tier === 'trial' ? 'q=1;w=30' : 'q=2;w=60');
+  });
+
+  it('tells clients apart as the plugin does, unless it says otherwise', async () => {
+    const { app } = await build({ rateLimit: { rate: 5, key, fields: 'never' } });
+    const own = { config: { backpressure: { rateLimit: { rate: 1, burst: 1 } } } };
+    const byAddress = {
+      config: { backpressure: { rateLimit: { rate: 1, burst: 1, key: () => undefined } } },
+    };
+    app.get('/', own, ({ backpressure }) => backpressure.key);
+    app.get('/by-address', byAddress, ({ backpressure }) => backpressure.key);
+    expect((await app.inject(user('ada'))).body).toBe('id:ada');
+    expect((await app.inject(user('bob'))).statusCode).toBe(200);
+    const rejected = await app.inject(user('ada'));
+    expect(rejected.statusCode).toBe(429);
+    expect(rejected.headers).not.toHaveProperty('ratelimit');
+    expect((await app.inject({ ...user('ada'), url: '/by-address' })).body).toBe('ip:127.0.0.1');
+    expect((await app.inject({ ...user('bob'), url: '/by-address' })).statusCode).toBe(429);
+  });
+});
+
+describe('the key function', () => {
+  it('may be asynchronous: each client has its own limit', async () => {
+    const { app } = await build({
+      rateLimit: {
+        rate: 1,
+        burst: 1,
+        key: async ({ headers }) => {
+          await null;
+          return headers['x-user-id'] as string | undefined;
+        },
+      },
+      load: {},
+      deadline: {},
+    });
+    app.get('/', ({ backpressure }) => backpressure.key);
+    expect((await app.inject(user('ada'))).body).toBe('id:ada');
+    expect((await app.inject(user('bob'))).body).toBe('id:bob');
+    expect((await app.inject('/')).body).toBe('ip:127.0.0.1');
+    const statuses = [user('ada'), user('bob'), user('carl')].map(
+      async (request) => (await app.inject(request)).statusCode,
+    );
+    expect(await Promise.all(statuses)).toEqual([429, 429, 200]);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['a number', () => 5],
+    ['null', () => null],
+    ['an array', () => ['ada']],
+    ['a promise of a number', async () => 5],
+  ])('that returns %s fails the request instead of sharing one limit', async (_name, wrong) => {
+    const { app } = await build({ rateLimit: { rate: 1, key: wrong as () => string } });
+    app.get('/', () => 'ok');
+    const response = await app.inject('/');
+    expect([response.statusCode, response.json().message]).toEqual([
+      500,
+      expect.stringContaining('rateLimit.key must return a string or undefined, got'),
+    ]);
+    expect(app.backpressure.stats()).toMatchObject({ active: 0, admitted: 0 });
+  });
+
+  it.each<[string, () => string | Promise<string>]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no session');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no session'))],
+  ])('that %s fails the request and not the process', async (_name, failing) => {
+    const { app } = await build({ rateLimit: { rate: 1, key: failing } });
+    app.get('/', () => 'ok');
+    expect((await app.inject('/')).json()).toMatchObject({ statusCode: 500, message: 'no session' });
+  });
+
+  it('may return a key of any length: a long one is hashed, the same for the same client', async () => {
+    const asked: (string | undefined)[] = [];
+    const { app } = await build({
+      rateLimit: {
+        key: ({ query }) => 'x'.repeat(Number((query as { length: string }).length)),
+        limiter: { acquire: async (ctx) => void asked.push(ctx.key) },
+      },
+    });
+    app.get('/', () => 'ok');
+    for (const length of [256, 257, 100_000, 100_001, 100_000]) {
+      expect((await app.inject(`/?length=${length}`)).statusCode).toBe(200);
+    }
+    expect(Math.max(...asked.map((asked) => asked?.length ?? 0))).toBeLessThanOrEqual(300);
+    expect(new Set(asked).size).toBe(4);
+    expect(asked[2]).toBe(asked[4]);
+  });
+});
+
+describe('tierOf', () => {
+  it.each<[string, () => unknown, string]>([
+    ['returns a promise', async () => 'gold', 'tierOf must return a string or undefined, got'],
+    ['returns a number', () => 5, 'tierOf must return a string or undefined, got'],
+    [
+      'throws',
+      () => {
+        throw new Error('no session');
+      },
+      'no session',
+    ],
+  ])('that %s fails the request and not the process', async (_name, tierOf, message) => {
+    const { app } = await build({ tiers: { gold: {} }, tierOf: tierOf as () => string });
+    app.get('/', () => 'ok');
+    const response = await app.inject('/');
+    expect([response.statusCode, response.json().message]).toEqual([500, expect.stringContaining(message)]);
   });
 });

@@ -106,6 +106,13 @@ describe('the settings of a route', () => {
     [{ load: { maxWaitMs: 0 } }, 'load.maxWaitMs must be'],
     [{ deadline: { maxMs: 0 } }, 'deadline.maxMs must be'],
     [{ mapErrors: 'no' }, 'mapErrors must be'],
+    [{ costs: 2 }, 'unknown option config.backpressure of /broken.costs'],
+    [{ rateLimit: { rate: 1, burts: 2 } }, 'rateLimit.burst?'],
+    [
+      { load: { sources: [], eventLoop: false } },
+      'unknown option config.backpressure of /broken.load.eventLoop',
+    ],
+    [{ deadline: { max: 5 } }, 'deadline.maxMs?'],
     ['nonsense', 'config.backpressure of /broken must be an object'],
   ])('are checked when it is registered: %j', async (options, message) => {
     const { app } = await build({ load: {} });

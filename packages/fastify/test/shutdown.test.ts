@@ -37,6 +37,17 @@ describe('shutting down', () => {
     expect(app.backpressure.stats()).toMatchObject({ shuttingDown: true, rejected: { shutdown: 2 } });
   });
 
+  it.each<[object, string]>([
+    [{ deadline: 10_000 }, 'unknown option deadline'],
+    [{ withinMs: -1 }, 'withinMs must be'],
+    [{ withinMs: Number.NaN }, 'withinMs must be'],
+    [{ withinMs: '10' }, 'withinMs must be'],
+  ])('rejects wrong options and does not begin: %j', async (options, message) => {
+    const { app } = await build({});
+    expect(() => app.backpressure.shutDown(options)).toThrow(message);
+    expect(app.backpressure.shuttingDown).toBe(false);
+  });
+
   it('begins when the server closes', async () => {
     const { app } = await build({ load: {}, rateLimit: { rate: 1 } });
     await app.ready();

@@ -41,7 +41,7 @@ export class CheckedSource {
   estimatedWaitMs(ctx: CallContext): number | undefined {
     try {
       const waitMs = this.#source.estimatedWaitMs(ctx);
-      if (waitMs === undefined || waitMs >= 0) return waitMs;
+      if (waitMs === undefined || (typeof waitMs === 'number' && waitMs >= 0)) return waitMs;
       this.#report('estimatedWaitMs', `a number of at least 0, or undefined, got ${describe(waitMs)}`);
     } catch (error) {
       this.#report('estimatedWaitMs', `it threw ${describe(error)}`, error);

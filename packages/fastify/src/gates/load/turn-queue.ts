@@ -8,7 +8,7 @@ interface Entry {
 }
 
 /** The estimate follows about this many starts, or those of about this many milliseconds, whichever is sooner. */
-const FOLLOWED_STARTS = 50;
+const FOLLOWED_STARTS = 20;
 const FOLLOWED_MS = 500;
 /** Bounds memory while there is no estimate: far more than the load gate lets wait otherwise. */
 const MAX_QUEUE = 10_000;
