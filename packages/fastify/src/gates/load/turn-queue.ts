@@ -9,7 +9,7 @@ interface Entry {
 
 /** The estimate follows about this many starts, or those of about this many milliseconds, whichever is sooner. */
 const FOLLOWED_STARTS = 20;
-const FOLLOWED_MS = 500;
+const FOLLOWED_MS = 300;
 /** Bounds memory while there is no estimate: far more than the load gate lets wait otherwise. */
 const MAX_QUEUE = 10_000;
 
@@ -83,6 +83,8 @@ export class TurnQueue {
     this.#lastStart = now;
     this.#measured = Math.min(this.#measured + 1, FOLLOWED_STARTS);
     const weight = Math.max(1 / this.#measured, Math.min(1, ms / FOLLOWED_MS));
+    // A long start outweighs earlier ones; it must not count for as many as they were.
+    this.#measured = Math.min(this.#measured, Math.ceil(1 / weight));
     this.#msPerStart += (ms - this.#msPerStart) * weight;
   }
 
