@@ -1,5 +1,5 @@
 import type { CallContext, RejectedError, RejectionCode, Unsubscribe } from '@bp/core';
-import { checkOptions, EMPTY_CONTEXT } from '@bp/core/kit';
+import { checkOptions, EMPTY_CONTEXT, optionNames } from '@bp/core/kit';
 import { type Budget, type BudgetChange, checkBudget } from './budget.ts';
 import { costOf, neverAdmitted, rejectionBy } from './rejection.ts';
 import { Limiter, type LimiterStats } from './waiting/limiter.ts';
@@ -15,6 +15,8 @@ export interface AllOfOptions extends WaitingOptions {
   /** The limits of every call, on one clock: limiters, clients of limiters, other `AllOf`s. At least one. */
   readonly limits: readonly Budget[];
 }
+
+const ALL_OF_OPTIONS = /* @__PURE__ */ optionNames<AllOfOptions>({ ...WAITING_OPTIONS, limits: true });
 
 /**
  * Several limits as one: 10 per second and 1000 per hour and a share of a common budget. A call is charged to all of them or to
@@ -122,7 +124,7 @@ export class AllOf extends Limiter {
 function resolveAllOfOptions(
   options: AllOfOptions,
 ): ResolvedWaitingOptions & { readonly limits: readonly Budget[] } {
-  const { limits } = checkOptions(options, ['limits', ...WAITING_OPTIONS]);
+  const { limits } = checkOptions(options, ALL_OF_OPTIONS);
   if (!Array.isArray(limits) || limits.length === 0) {
     throw new TypeError('limits must be an array of at least one limit');
   }

@@ -147,6 +147,53 @@ describe('options', () => {
     );
   });
 
+  it('that do not exist are named, with their path and the nearest known one, in the constructor and in setLimit', () => {
+    const limits = [new TokenBucket({ rate: 1 })];
+    const cases: readonly (readonly [
+      message: string,
+      create: (options: never) => unknown,
+      options: unknown,
+    ])[] = [
+      ['queue: did you mean maxQueue?', (options) => new TokenBucket(options), { rate: 1, queue: 3 }],
+      ['warmup: did you mean warmUp?', (options) => new TokenBucket(options), { rate: 1, warmup: {} }],
+      [
+        'warmUp.duration: did you mean warmUp.durationMs?',
+        (options) => new TokenBucket(options),
+        { rate: 1, warmUp: { duration: 5 } },
+      ],
+      ['burst (known:', (options) => new LeakyBucket(options), { rate: 1, capacity: 1, burst: 1 }],
+      ['shadow (known:', (options) => new LeakyBucketShaper(options), { rate: 1, capacity: 1, shadow: true }],
+      ['limit: did you mean limits?', (options) => new AllOf(options), { limit: limits }],
+      ['maxQueu: did you mean maxQueue?', (options) => new AllOf(options), { limits, maxQueu: 1 }],
+      ['maxClients', (options) => new PerClientRateLimiter(options), { rate: 1, maxClients: 5 }],
+      [
+        'tiers.gold.rates: did you mean tiers.gold.rate?',
+        (options) => new PerClientRateLimiter(options),
+        { rate: 1, tiers: { gold: { rate: 1, rates: 2 } } },
+      ],
+      [
+        'brust: did you mean burst?',
+        (options) => new TokenBucket({ rate: 1 }).setLimit(options),
+        { brust: 2 },
+      ],
+      [
+        'burst (known: rate, intervalMs, capacity)',
+        (options) => new LeakyBucket({ rate: 1, capacity: 1 }).setLimit(options),
+        { burst: 2 },
+      ],
+      [
+        'rat: did you mean rate?',
+        (options) => new LeakyBucketShaper({ rate: 1, capacity: 1 }).setLimit(options),
+        { rat: 2 },
+      ],
+      ['maxKeys', (options) => new PerClientRateLimiter({ rate: 1 }).setLimit(options), { maxKeys: 2 }],
+    ];
+    for (const [message, create, options] of cases) {
+      expect(() => create(options as never), message).toThrow(TypeError);
+      expect(() => create(options as never)).toThrow(`unknown option ${message}`);
+    }
+  });
+
   it('have defaults that the documentation names', () => {
     const clock = new VirtualClock();
     const bucket = new TokenBucket({ rate: 10, clock });

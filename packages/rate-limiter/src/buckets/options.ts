@@ -1,4 +1,4 @@
-import { checkBetween, checkNonNegative, checkOptions, checkPositive } from '@bp/core/kit';
+import { checkBetween, checkNonNegative, checkOptions, checkPositive, optionNames } from '@bp/core/kit';
 import {
   DEFAULT_INTERVAL_MS,
   deriveLimit,
@@ -74,34 +74,48 @@ export interface ResolvedShaperOptions extends ResolvedBucketOptions {
   readonly capacity: number;
 }
 
-export const TOKEN_BUCKET_CHANGE = [
-  'rate',
-  'intervalMs',
-  'burst',
-] as const satisfies readonly (keyof TokenBucketChange)[];
-export const LEAKY_BUCKET_CHANGE = [
-  'rate',
-  'intervalMs',
-  'capacity',
-] as const satisfies readonly (keyof LeakyBucketChange)[];
-export const SHAPER_CHANGE = [
-  'rate',
-  'intervalMs',
-  'capacity',
-  'burst',
-] as const satisfies readonly (keyof LeakyBucketShaperChange)[];
-const WARM_UP_OPTIONS = ['durationMs', 'coldFactor'] as const satisfies readonly (keyof WarmUpOptions)[];
-const SHAPER_WAITING_OPTIONS = ['name', 'clock', 'maxQueue'] as const satisfies readonly Exclude<
-  keyof WaitingOptions,
-  'shadow'
->[];
+const RATE_OPTIONS = { rate: true, intervalMs: true } as const;
+
+export const TOKEN_BUCKET_CHANGE = /* @__PURE__ */ optionNames<TokenBucketChange>({
+  ...RATE_OPTIONS,
+  burst: true,
+});
+export const LEAKY_BUCKET_CHANGE = /* @__PURE__ */ optionNames<LeakyBucketChange>({
+  ...RATE_OPTIONS,
+  capacity: true,
+});
+export const SHAPER_CHANGE = /* @__PURE__ */ optionNames<LeakyBucketShaperChange>({
+  ...RATE_OPTIONS,
+  burst: true,
+  capacity: true,
+});
+const WARM_UP_OPTIONS = /* @__PURE__ */ optionNames<WarmUpOptions>({ durationMs: true, coldFactor: true });
+const TOKEN_BUCKET_OPTIONS = /* @__PURE__ */ optionNames<TokenBucketOptions>({
+  ...WAITING_OPTIONS,
+  ...RATE_OPTIONS,
+  burst: true,
+  warmUp: true,
+});
+const LEAKY_BUCKET_OPTIONS = /* @__PURE__ */ optionNames<LeakyBucketOptions>({
+  ...WAITING_OPTIONS,
+  ...RATE_OPTIONS,
+  capacity: true,
+});
+const SHAPER_OPTIONS = /* @__PURE__ */ optionNames<LeakyBucketShaperOptions>({
+  ...RATE_OPTIONS,
+  name: true,
+  clock: true,
+  maxQueue: true,
+  burst: true,
+  capacity: true,
+});
 
 const DEFAULT_COLD_FACTOR = 3;
 const MAX_COLD_FACTOR = 1000;
 
 /** Checks options and applies defaults. @throws TypeError or RangeError naming the first wrong option; as do all below. */
 export function resolveTokenBucketOptions(options: TokenBucketOptions): ResolvedTokenBucketOptions {
-  const { warmUp } = checkOptions(options, [...TOKEN_BUCKET_CHANGE, 'warmUp', ...WAITING_OPTIONS]);
+  const { warmUp } = checkOptions(options, TOKEN_BUCKET_OPTIONS);
   const limit = resolveLimit(options);
   return {
     ...resolveWaitingOptions(options, 'token-bucket'),
@@ -111,7 +125,7 @@ export function resolveTokenBucketOptions(options: TokenBucketOptions): Resolved
 }
 
 export function resolveLeakyBucketOptions(options: LeakyBucketOptions): ResolvedBucketOptions {
-  checkOptions(options, [...LEAKY_BUCKET_CHANGE, ...WAITING_OPTIONS]);
+  checkOptions(options, LEAKY_BUCKET_OPTIONS);
   return { ...resolveWaitingOptions(options, 'leaky-bucket'), limit: resolveCapacity(options) };
 }
 
@@ -121,7 +135,7 @@ export function resolveCapacity({ rate, intervalMs, capacity }: LeakyBucketOptio
 }
 
 export function resolveShaperOptions(options: LeakyBucketShaperOptions): ResolvedShaperOptions {
-  checkOptions(options, [...SHAPER_CHANGE, ...SHAPER_WAITING_OPTIONS]);
+  checkOptions(options, SHAPER_OPTIONS);
   return { ...resolveWaitingOptions(options, 'leaky-bucket-shaper'), ...resolveShaperSize(options) };
 }
 

@@ -1,5 +1,13 @@
 import { type Clock, systemClock } from '@bp/core';
-import { checkBoolean, checkClock, checkFunction, checkInteger, checkName, checkOptions } from '@bp/core/kit';
+import {
+  checkBoolean,
+  checkClock,
+  checkFunction,
+  checkInteger,
+  checkName,
+  checkOptions,
+  optionNames,
+} from '@bp/core/kit';
 import { type Budget, checkBudget } from '../budget.ts';
 import { deriveLimit, type Limit, type LimitOptions, resolveLimit } from '../gcra/limit.ts';
 import { ROUNDING_MS } from './table-time.ts';
@@ -61,25 +69,23 @@ export interface ResolvedPerClientOptions {
   readonly random: () => number;
 }
 
+const LIMIT_OPTION_NAMES = { rate: true, intervalMs: true, burst: true } as const;
+
 /** The names of the options of a limit. */
-export const LIMIT_OPTIONS = [
-  'rate',
-  'intervalMs',
-  'burst',
-] as const satisfies readonly (keyof LimitOptions)[];
-const OPTIONS = [
-  ...LIMIT_OPTIONS,
-  'maxKeys',
-  'tiers',
-  'tierOf',
-  'allow',
-  'parent',
-  'shadow',
-  'maxOffenders',
-  'name',
-  'clock',
-  'random',
-] as const satisfies readonly (keyof PerClientRateLimiterOptions)[];
+export const LIMIT_OPTIONS = /* @__PURE__ */ optionNames<ClientLimitOptions>(LIMIT_OPTION_NAMES);
+const OPTIONS = /* @__PURE__ */ optionNames<PerClientRateLimiterOptions>({
+  ...LIMIT_OPTION_NAMES,
+  maxKeys: true,
+  tiers: true,
+  tierOf: true,
+  allow: true,
+  parent: true,
+  shadow: true,
+  maxOffenders: true,
+  name: true,
+  clock: true,
+  random: true,
+});
 
 const DEFAULT_MAX_KEYS = 100_000;
 const HIGHEST_MAX_KEYS = 2 ** 24;

@@ -16,13 +16,8 @@ export interface WaitingOptions {
   readonly shadow?: boolean | undefined;
 }
 
-/** The names of the options of `WaitingOptions`. */
-export const WAITING_OPTIONS = [
-  'name',
-  'clock',
-  'maxQueue',
-  'shadow',
-] as const satisfies readonly (keyof WaitingOptions)[];
+/** The names of the options of `WaitingOptions`, for those of each limiter. */
+export const WAITING_OPTIONS = { name: true, clock: true, maxQueue: true, shadow: true } as const;
 
 /** `WaitingOptions` with their defaults. */
 export type ResolvedWaitingOptions = {
