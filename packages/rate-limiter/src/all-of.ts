@@ -2,13 +2,14 @@ import type { CallContext, RejectedError, RejectionCode, Unsubscribe } from '@bp
 import { checkOptions, EMPTY_CONTEXT, optionNames } from '@bp/core/kit';
 import { type Budget, type BudgetChange, checkBudget } from './budget.ts';
 import { costOf, neverAdmitted, rejectionBy } from './rejection.ts';
-import { Limiter, type LimiterStats } from './waiting/limiter.ts';
+import { Limiter } from './waiting/limiter.ts';
 import {
   type ResolvedWaitingOptions,
   resolveWaitingOptions,
   WAITING_OPTIONS,
   type WaitingOptions,
 } from './waiting/options.ts';
+import type { LimiterStats } from './waiting/stats.ts';
 
 /** Options of `AllOf`. */
 export interface AllOfOptions extends WaitingOptions {

@@ -23,5 +23,5 @@ export {
 } from './per-client/per-client-rate-limiter.ts';
 export type { PerClientSnapshot } from './per-client/snapshot.ts';
 export type { TopKey } from './per-client/top-keys.ts';
-export type { LimiterStats } from './waiting/limiter.ts';
 export type { WaitingOptions } from './waiting/options.ts';
+export type { LimiterStats } from './waiting/stats.ts';

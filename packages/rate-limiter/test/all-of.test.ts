@@ -62,7 +62,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     await settle();
     expect(clock.pendingTimers).toBe(1);
     await clock.advance(100);
-    // Somebody else takes from one of the limits in between.
+    // Another caller takes from one of the limits in between.
     perSecond.penalty({ cost: 1 });
     await clock.advance(10_000);
     expect(served).toEqual(['a at 0', 'b at 0', 'c at 0', 'd at 100', 'e at 300']);
@@ -79,7 +79,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     await waiting;
   });
 
-  it('gives everything back when one budget stands behind two limits and is too small for both', async () => {
+  it('takes nothing when one budget is part of two limits and is too small for both', async () => {
     const clock = new VirtualClock();
     const shared = new TokenBucket({ name: 'shared', rate: 1, burst: 3, clock });
     const own = new LeakyBucket({ name: 'own', rate: 1, capacity: 5, clock });
@@ -95,7 +95,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     });
     await settle();
     expect(served).toBe(true);
-    // Nothing asks for a wait here, yet it does not go: it must neither hang nor spin.
+    // No limit asks for a wait, but the budget is charged twice and never has enough: it must neither hang nor spin.
     const controller = new AbortController();
     const hopeless = outer.acquire({ cost: 2, signal: controller.signal }).catch((error) => error);
     await clock.advance(100);
@@ -120,7 +120,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(parent.remaining()).toBe(1);
   });
 
-  it('lets pass what a limit in shadow mode would have rejected', () => {
+  it('admits calls that only a limit in shadow mode would have rejected', () => {
     const clock = new VirtualClock();
     const trial = new TokenBucket({ rate: 1, shadow: true, clock });
     const real = new TokenBucket({ rate: 3, clock });
@@ -129,7 +129,7 @@ describe('AllOf', { timeout: 30_000 }, () => {
     expect(trial.stats()).toMatchObject({ admitted: 1, shadowed: 2 });
   });
 
-  it('keeps every one of its limits at once, and retries exactly', () => {
+  it('keeps all of its limits at once, and its retryAfterMs is exact', () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ wait: fc.nat(500), cost: fc.integer({ min: 1, max: 6 }) }), {

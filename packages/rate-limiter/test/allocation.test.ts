@@ -38,7 +38,7 @@ describe('tryAcquire', { timeout: 30_000 }, () => {
     expect(bytesPerCall(tryAcquire)).toBeLessThan(4);
   });
 
-  it('is measured by what would see a single number on the heap', () => {
+  it('is measured by a method that sees a single number on the heap', () => {
     const kept: { number: number | undefined } = { number: undefined };
     const allocates = (): boolean => {
       kept.number = Math.random();

@@ -2,7 +2,7 @@ import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { PerClientRateLimiter } from '../src/index.ts';
 
-describe('a flood of strangers', { timeout: 30_000 }, () => {
+describe('a flood of one-time clients', { timeout: 30_000 }, () => {
   const flooded = (
     strangers: number,
     maxKeys: number,
@@ -13,12 +13,12 @@ describe('a flood of strangers', { timeout: 30_000 }, () => {
     limiter.block('banned', 3_600_000);
     for (let i = 0; i < strangers; i++) {
       if (i % 100 === 0) clock.advanceSync(1);
-      limiter.tryAcquire({ key: `stranger ${i}` });
+      limiter.tryAcquire({ key: `one-time ${i}` });
     }
     return { clock, limiter };
   };
 
-  it('does not push out who is banned, and refreshes nobody who is limited', () => {
+  it('evicts no blocked client, and gives no limited client a fresh allowance', () => {
     const { clock, limiter } = flooded(100_000, 100);
     expect(clock.now()).toBe(1000);
     expect(limiter.retryAfterMs({ key: 'busy', cost: 2 })).toBeGreaterThanOrEqual(1000);
@@ -29,23 +29,23 @@ describe('a flood of strangers', { timeout: 30_000 }, () => {
     expect(limiter.tryAcquire({ key: 'banned' })).toBe(true);
   });
 
-  it('keeps newcomers waiting no longer than a bucket takes to fill, and never for what a banned client did', () => {
+  it('delays new clients at most by the time in which a bucket fills up, and not because of blocked clients', () => {
     const { limiter } = flooded(100_000, 100);
     for (let i = 0; i < 1000; i++) {
-      expect(limiter.retryAfterMs({ key: `newcomer ${i}`, cost: 10 })).toBeLessThanOrEqual(10_000);
+      expect(limiter.retryAfterMs({ key: `new ${i}`, cost: 10 })).toBeLessThanOrEqual(10_000);
     }
   });
 
-  it('is over when it is over: once the strangers are back to full, newcomers have their own allowance', () => {
+  it('leaves no trace: once its debts have come back, new clients have an allowance of their own', () => {
     const { clock, limiter } = flooded(100_000, 100);
     clock.advanceSync(10_000);
     for (let i = 0; i < 90; i++)
-      expect(limiter.tryAcquire({ key: `newcomer ${i}`, cost: 10 }), `newcomer ${i}`).toBe(true);
+      expect(limiter.tryAcquire({ key: `new ${i}`, cost: 10 }), `new ${i}`).toBe(true);
     for (let i = 0; i < 90; i++)
-      expect(limiter.tryAcquire({ key: `newcomer ${i}`, cost: 0.5 }), `newcomer ${i}`).toBe(false);
+      expect(limiter.tryAcquire({ key: `new ${i}`, cost: 0.5 }), `new ${i}`).toBe(false);
   });
 
-  it('finds room for every one of as many clients as were promised', () => {
+  it('has an entry for each of maxKeys clients', () => {
     const clock = new VirtualClock();
     const limiter = new PerClientRateLimiter({ rate: 1, burst: 2, maxKeys: 100_000, clock });
     for (let i = 0; i < 100_000; i++) limiter.tryAcquire({ key: `client ${i}` });

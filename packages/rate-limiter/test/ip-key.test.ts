@@ -134,7 +134,7 @@ describe('ipKey', () => {
 });
 
 describe('clientKey', () => {
-  it('prefers the id, and confuses it with no address', () => {
+  it('prefers the id, which never equals the key of an address', () => {
     expect(clientKey('ann', '192.0.2.1')).toBe('id:ann');
     expect(clientKey(undefined, '192.0.2.1')).toBe('ip:192.0.2.1');
     expect(clientKey('', '2001:db8::1', { ipv6Prefix: 48 })).toBe('ip:2001:db8:0:0:0:0:0:0/48');

@@ -41,7 +41,7 @@ function hashOf(hash: KeyHash, key: string): bigint {
 }
 
 describe('KeyHash', { timeout: 30_000 }, () => {
-  it('is compared with a model that agrees with the vectors the authors of SipHash published', () => {
+  it('is compared with a model that agrees with the vectors published by the authors of SipHash', () => {
     // vectors_hsip64, key 00..07, of the inputs '' and 00 01 02 03: the length of the input is in the top byte.
     expect(halfSipHash(0x03020100n, 0x07060504n, [0n], 2, 4)).toBe(0xc83cb8b9591f8d21n);
     expect(halfSipHash(0x03020100n, 0x07060504n, [0x03020100n, 0x04000000n], 2, 4)).toBe(0xa12ee55b178ae7d5n);
@@ -66,7 +66,7 @@ describe('KeyHash', { timeout: 30_000 }, () => {
     );
   });
 
-  it('reads of a longer key the first and the last 512 characters and its length', () => {
+  it('hashes the length and the first and last 512 characters of a longer key', () => {
     const hash = new KeyHash(1, 2);
     const key = (head: string, middle: string, tail: string) =>
       `${head}${'a'.repeat(511)}${middle}${'b'.repeat(511)}${tail}`;
@@ -78,7 +78,7 @@ describe('KeyHash', { timeout: 30_000 }, () => {
     expect(of('x', '', 'y')).not.toBe(of('x', '', 'z'));
   });
 
-  it('tells keys apart, and spreads them evenly, whatever they have in common', () => {
+  it('distinguishes similar keys and spreads them evenly', () => {
     const hash = new KeyHash(123, 456);
     const seen = new Set<bigint>();
     const bits = new Array<number>(64).fill(0);

@@ -19,12 +19,12 @@ function fullTable(seed: number): { table: KeyTable; random: () => number; tats:
 }
 
 describe('KeyTable', () => {
-  it('makes room by the least indebted key in both buckets of the newcomer', () => {
+  it('evicts the key with the least debt in both buckets of a new key', () => {
     for (let seed = 1; seed <= 50; seed++) {
       const { table, tats } = fullTable(seed);
       for (let i = 0; i < 20; i++) {
-        table.read(`newcomer ${i}`, 0);
-        // Only those whose two buckets are not one and the same: with two buckets, the uppermost bits say it.
+        table.read(`new ${i}`, 0);
+        // Only keys with two different buckets: with two buckets, the uppermost bits decide.
         if (table.low >>> 31 === table.high >>> 31) continue;
         const [least = 0, ...rest] = tats();
         table.write(5000 + i, 0, 0);
@@ -34,26 +34,26 @@ describe('KeyTable', () => {
     }
   });
 
-  it('charges a newcomer that owes less than all of them to its account, and moves nobody', () => {
+  it('adds a new key with less debt than all others to the overflow debt, and evicts none', () => {
     const { table, tats } = fullTable(1);
     const before = tats();
-    table.read('newcomer', 0);
+    table.read('new', 0);
     table.write(10, 0, 0);
     expect(tats()).toEqual(before);
-    expect(table.read('newcomer', 0)).toBe(10);
+    expect(table.read('new', 0)).toBe(10);
     expect(table.highestOverflow(0)).toBe(10);
   });
 
-  it('takes a slot whose time has come before it moves anybody, up to the instant itself', () => {
+  it('uses a slot whose time has passed, up to the instant itself, before it evicts a key', () => {
     const { table, tats } = fullTable(1);
     const [least = 0] = tats();
-    const account = table.highestOverflow(0);
+    const overflow = table.highestOverflow(0);
     for (let i = 0; i < 100; i++) {
-      table.read(`newcomer ${i}`, 0);
+      table.read(`new ${i}`, 0);
       if (table.low >>> 31 !== table.high >>> 31) break;
     }
     table.write(9000, 0, least);
     expect(tats()).toContain(9000);
-    expect(table.highestOverflow(0)).toBe(account);
+    expect(table.highestOverflow(0)).toBe(overflow);
   });
 });

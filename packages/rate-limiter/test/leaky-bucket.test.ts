@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LeakyBucket } from '../src/index.ts';
 
 describe('LeakyBucket', () => {
-  it('fills with every call, leaks at the rate and rejects what would overflow', () => {
+  it('fills with every call, leaks at the rate and rejects a call that would overflow', () => {
     const clock = new VirtualClock(77);
     const bucket = new LeakyBucket({ rate: 2, capacity: 3, clock });
     expect(bucket.level()).toBe(0);
@@ -23,7 +23,7 @@ describe('LeakyBucket', () => {
     expect(bucket.retryAfterMs({ cost: 3.5 })).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('stands above its capacity after a penalty', () => {
+  it('has a level above its capacity after a penalty', () => {
     const bucket = new LeakyBucket({ rate: 1, capacity: 2, clock: new VirtualClock() });
     bucket.penalty({ cost: 5 });
     expect(bucket.level()).toBe(5);
@@ -31,7 +31,7 @@ describe('LeakyBucket', () => {
     expect(bucket.retryAfterMs()).toBe(4000);
   });
 
-  it('keeps what is in it when its limit changes', () => {
+  it('keeps its level when its limit changes', () => {
     const bucket = new LeakyBucket({ rate: 1, capacity: 4, clock: new VirtualClock() });
     bucket.tryAcquire({ cost: 4 });
     bucket.setLimit({ capacity: 6, rate: 10 });
@@ -41,7 +41,7 @@ describe('LeakyBucket', () => {
     expect(() => bucket.setLimit({ capacity: 0 })).toThrow(/capacity/);
   });
 
-  it('makes callers wait, as the token bucket does', async () => {
+  it('lets calls wait, as the token bucket does', async () => {
     const clock = new VirtualClock();
     const bucket = new LeakyBucket({ rate: 10, capacity: 1, clock, name: 'drain' });
     const times: number[] = [];

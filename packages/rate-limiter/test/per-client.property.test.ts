@@ -11,7 +11,7 @@ const tierOf = (key: string): string | undefined => ['slow', 'fast', undefined][
 const limitOf = (key: string): { rate: number; burst: number } =>
   TIERS[tierOf(key) as keyof typeof TIERS] ?? { rate: 10, burst: 10 };
 
-/** What each client has really spent, without a bound on how many there are. */
+/** A model of what each client has spent, without a bound on their number. */
 class Truth {
   readonly #level = new Map<string, { tokens: number; at: number }>();
   readonly #bounds = new Map<string, WindowBound>();
@@ -55,7 +55,7 @@ class Truth {
   }
 }
 
-/** Random traffic of `keys` clients against `limiter`; `judge` is told every decision and what it should have been. */
+/** Random traffic of `keys` clients against `limiter`; calls `judge` with every decision and the decision of the model. */
 function run(
   random: () => number,
   limiter: PerClientRateLimiter,
@@ -99,7 +99,7 @@ function run(
 }
 
 describe('PerClientRateLimiter', { timeout: 30_000 }, () => {
-  it('gives nobody more than its limit, however small the table is: 600 000 steps', () => {
+  it('admits no client above its limit, however small the table is: 600 000 steps', () => {
     let rejectedEarly = 0;
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 1, max: 60 }), (seed, maxKeys) => {
@@ -119,11 +119,11 @@ describe('PerClientRateLimiter', { timeout: 30_000 }, () => {
       }),
       { numRuns: 200 },
     );
-    // Else the tables were never full and nothing was shown.
+    // Otherwise the tables were never full and the test shows nothing.
     expect(rejectedEarly).toBeGreaterThan(1000);
   });
 
-  it('forgets nobody who would notice: with room it decides as if it remembered all, 400 000 steps', () => {
+  it('decides as if it remembered every client while the table has room, 400 000 steps', () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         const random = randomFrom(seed);

@@ -18,7 +18,7 @@ function limiterOf(options: Partial<PerClientRateLimiterOptions> = {}, startMs =
 }
 
 describe('PerClientRateLimiter', () => {
-  it('gives every client its own allowance, and forgets who is back to full', () => {
+  it('gives every client an allowance of its own, and forgets clients without a debt', () => {
     const { clock, limiter } = limiterOf({}, 12_345);
     expect([1, 2, 3].map(() => limiter.tryAcquire({ key: 'ann' }))).toEqual([true, true, false]);
     expect(limiter.retryAfterMs({ key: 'ann' })).toBe(100);
@@ -32,7 +32,7 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.remaining('ann')).toBe(2);
   });
 
-  it('tells never from not yet', () => {
+  it('distinguishes never from not yet', () => {
     const { limiter } = limiterOf();
     for (const cost of [3, -1, Number.NaN]) {
       expect(limiter.tryAcquire({ key: 'ann', cost })).toBe(false);
@@ -42,7 +42,7 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.remaining('ann')).toBe(2);
   });
 
-  it('takes a time that was read before', () => {
+  it('accepts a time that the caller has read', () => {
     const { limiter } = limiterOf();
     expect(limiter.tryAcquire({ key: 'ann', cost: 2 }, 50)).toBe(true);
     expect(limiter.tryAcquire({ key: 'ann', cost: 1 }, 149)).toBe(false);
@@ -50,7 +50,7 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.tryAcquire({ key: 'ann', cost: 1 }, 150)).toBe(true);
   });
 
-  it('refunds, punishes, blocks and resets one client', () => {
+  it('refunds, penalizes, blocks and resets one client', () => {
     const { clock, limiter } = limiterOf();
     limiter.tryAcquire({ key: 'ann', cost: 2 });
     limiter.refund({ key: 'ann', cost: 1 });
@@ -73,7 +73,7 @@ describe('PerClientRateLimiter', () => {
     expect(() => limiter.block('ann', -1)).toThrow(RangeError);
   });
 
-  it('rejects with all there is to know', async () => {
+  it('rejects with code, name and exact retryAfterMs', async () => {
     const { limiter } = limiterOf();
     await limiter.acquire({ key: 'ann', cost: 2 });
     const rejection = await limiter.acquire({ key: 'ann' }).catch((error) => error);
@@ -87,7 +87,7 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.remaining('bob')).toBe(2);
   });
 
-  it('executes under a key, and as a policy for one client', async () => {
+  it('executes for the key of the context, and as a policy for one client', async () => {
     const { limiter } = limiterOf();
     expect(await limiter.execute(() => 'done', { key: 'ann' })).toBe('done');
     const ctx = { cost: 1 };
@@ -129,7 +129,7 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.remaining('ann')).toBe(1);
   });
 
-  it('charges a call to its client and to the parent, or to neither, and names who rejects', async () => {
+  it('charges a call to its client and to the parent, or to neither, and names the limit that rejects', async () => {
     const clock = new VirtualClock();
     const parent = new TokenBucket({ rate: 1, burst: 3, clock, name: 'everybody' });
     const { limiter } = limiterOf({ parent, clock });
@@ -161,7 +161,7 @@ describe('PerClientRateLimiter', () => {
     await expect(limiter.acquire({ key: 'bob', cost: 4 })).rejects.toThrow(RangeError);
   });
 
-  it('lets the allow list pass, at no cost to anybody', () => {
+  it('admits the clients of the allow list, at no cost to the parent', () => {
     const clock = new VirtualClock();
     const parent = new TokenBucket({ rate: 1, burst: 1, clock });
     const { limiter } = limiterOf({ parent, clock, allow: ['monitor'] });
@@ -176,7 +176,7 @@ describe('PerClientRateLimiter', () => {
     expect(limiter.stats().keys).toBe(0);
   });
 
-  it('lets everything pass in shadow mode, and counts what it would have rejected', async () => {
+  it('admits every call in shadow mode, and counts the calls that it would have rejected', async () => {
     const { limiter } = limiterOf({ shadow: true });
     for (let i = 0; i < 5; i++) expect(limiter.tryAcquire({ key: 'ann' })).toBe(true);
     await limiter.acquire({ key: 'ann' });
@@ -189,7 +189,7 @@ describe('PerClientRateLimiter', () => {
     });
   });
 
-  it('never rejects at an infinite rate, and rejects everybody at rate 0', async () => {
+  it('never rejects at an infinite rate, and rejects every call at rate 0', async () => {
     const { limiter: open } = limiterOf({ rate: Number.POSITIVE_INFINITY });
     for (let i = 0; i < 100; i++) expect(open.tryAcquire({ key: 'ann', cost: 1e9 })).toBe(true);
     open.block('ann', 100);
@@ -206,7 +206,7 @@ describe('PerClientRateLimiter', () => {
     expect(shut.tryAcquire({ key: 'ann' })).toBe(true);
   });
 
-  it('admits nobody after close', async () => {
+  it('admits no call after close', async () => {
     const { limiter } = limiterOf();
     await limiter.close();
     await limiter[Symbol.asyncDispose]();
@@ -221,7 +221,7 @@ describe('PerClientRateLimiter', () => {
 describe('tiers', () => {
   const tiers = { pro: { rate: 100, burst: 20 }, slow: { rate: 1, burst: 2 }, banned: { rate: 0 } };
 
-  it('give clients the limit of their tier, everybody else the common one', () => {
+  it('give clients the limit of their tier, and all others the common one', () => {
     const { limiter } = limiterOf({ tiers, tierOf: (key) => key.split('-')[0] });
     expect(
       ['pro-a', 'slow-a', 'banned-a', '__proto__-a', 'a'].map((key) => limiter.maxCost({ key })),
@@ -234,7 +234,7 @@ describe('tiers', () => {
     expect(limiter.tryAcquire({ key: 'a', cost: 3 })).toBe(false);
   });
 
-  it('keep what was spent, in tokens, when a client changes its tier', () => {
+  it('keep the spent tokens when a client changes its tier', () => {
     let tier = 'pro';
     const { clock, limiter } = limiterOf({ tiers, tierOf: () => tier });
     limiter.tryAcquire({ key: 'ann', cost: 19 });
@@ -250,7 +250,7 @@ describe('tiers', () => {
     expect(limiter.remaining('ann')).toBe(18);
   });
 
-  it('can be changed one by one: what their clients spent stays spent', () => {
+  it('can be changed one by one: spent tokens stay spent', () => {
     const { limiter } = limiterOf({ tiers, tierOf: (key) => key });
     for (const key of ['pro', 'slow', 'none']) limiter.tryAcquire({ key, cost: 2 });
     limiter.setLimit({ rate: 10, burst: 10 }, 'slow');
@@ -265,7 +265,7 @@ describe('tiers', () => {
 });
 
 describe('a snapshot', { timeout: 30_000 }, () => {
-  it('goes on where it was taken, under another size, order of tiers and limit', () => {
+  it('restores every client under another size, order of tiers and limit', () => {
     const tiers = { pro: { rate: 100, burst: 20 }, old: { rate: 1, burst: 9 } };
     const tierOf = (key: string) => (key.startsWith('pro') ? 'pro' : undefined);
     const { clock, limiter } = limiterOf({ tiers, tierOf });
@@ -301,7 +301,7 @@ describe('a snapshot', { timeout: 30_000 }, () => {
     expect(limiter.snapshot().seed).toEqual([2 ** 30, 3 * 2 ** 30]);
   });
 
-  it('gives nobody a fresh allowance, not even those who were not told apart or do not fit', () => {
+  it('gives no client a fresh allowance, not even one without an entry before or after', () => {
     const { limiter } = limiterOf({ rate: 1, burst: 5, maxKeys: 10 });
     const keys = Array.from({ length: 200 }, (_, i) => `client ${i}`);
     for (const key of keys) limiter.tryAcquire({ key, cost: 2 });
@@ -311,7 +311,7 @@ describe('a snapshot', { timeout: 30_000 }, () => {
       expect(next.remaining(key), key).toBeLessThanOrEqual(limiter.remaining(key) + 1e-6);
   });
 
-  it('is rejected if it makes no sense, and then nothing has changed', () => {
+  it('is rejected if it is invalid, and then nothing has changed', () => {
     const { limiter } = limiterOf();
     limiter.tryAcquire({ key: 'ann' });
     const snapshot = limiter.snapshot();
@@ -328,7 +328,7 @@ describe('a snapshot', { timeout: 30_000 }, () => {
     expect(limiter.remaining('ann')).toBe(1);
   });
 
-  it('finds room again for everybody who had room', () => {
+  it('has an entry again for every client that had one', () => {
     const { limiter } = limiterOf({ rate: 1e-3, burst: 5, maxKeys: 50_000 });
     for (let i = 0; i < 50_000; i++) limiter.tryAcquire({ key: `client ${i}` });
     for (let i = 0; i < 3; i++) limiter.restore(limiter.snapshot());

@@ -68,16 +68,16 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     expect(limiter.stats()).toMatchObject({ bytes, keys: 0 });
   });
 
-  it('@fastify/rate-limit: the LRU cache un-bans who is evicted. Here three strangers, or a thousand, change nothing.', () => {
+  it('@fastify/rate-limit: the LRU cache lifts the ban of an evicted client. Here a thousand other clients change nothing.', () => {
     const clock = new VirtualClock();
     const limiter = new PerClientRateLimiter({ rate: 1, burst: 2, maxKeys: 3, clock });
     limiter.block('victim', 60_000);
-    for (let i = 0; i < 1000; i++) limiter.tryAcquire({ key: `stranger ${i}` });
+    for (let i = 0; i < 1000; i++) limiter.tryAcquire({ key: `one-time ${i}` });
     expect(limiter.tryAcquire({ key: 'victim' })).toBe(false);
     expect(limiter.retryAfterMs({ key: 'victim' })).toBe(60_000);
   });
 
-  it('express-rate-limit, upstash: memory grows with every key. Here it is what it was.', () => {
+  it('express-rate-limit, upstash: memory grows with every key. Here it stays constant.', () => {
     const limiter = new PerClientRateLimiter({
       rate: 1e-9,
       burst: 1,
@@ -90,7 +90,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     expect(limiter.stats().keys).toBeLessThanOrEqual(128);
   });
 
-  it('effect: waiters that are interrupted do not give their tokens back. Here the next wait is as if they had not been.', async () => {
+  it('effect: waiters that are interrupted do not give their tokens back. Here the next call does not wait for them.', async () => {
     const clock = new VirtualClock();
     const bucket = new TokenBucket({ rate: 5, burst: 1, clock });
     bucket.tryAcquire();
@@ -123,7 +123,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     await Promise.all(waiters);
   });
 
-  it('cockatiel: a call that was accepted to wait is rejected because a newcomer took its place. Here it is served.', async () => {
+  it('cockatiel: a call that was accepted to wait is rejected because a new call took its place. Here it is served.', async () => {
     const clock = new VirtualClock();
     const bucket = new TokenBucket({ rate: 10, burst: 1, maxQueue: 1, clock });
     await bucket.execute(() => {});
@@ -136,7 +136,7 @@ describe('defects of other limiters that must not come back', { timeout: 30_000 
     expect(overtaken).toBe(0);
   });
 
-  it('cockatiel: a waiter that was aborted keeps its place. Here it is free at once.', async () => {
+  it('cockatiel: an aborted waiter keeps its place. Here its place is free at once.', async () => {
     const clock = new VirtualClock();
     const bucket = new TokenBucket({ rate: 1, burst: 1, maxQueue: 1, clock });
     bucket.tryAcquire();

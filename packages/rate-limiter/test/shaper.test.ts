@@ -15,7 +15,7 @@ function shaperOf(options: Partial<LeakyBucketShaperOptions> = {}) {
 }
 
 describe('LeakyBucketShaper', () => {
-  it('lets one call leave after the other, at the rate', async () => {
+  it('releases one call after the other, at the rate', async () => {
     const { clock, left, send } = shaperOf();
     for (const name of ['a', 'b', 'c']) send(name);
     await clock.advance(150);
@@ -25,7 +25,7 @@ describe('LeakyBucketShaper', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('saves nothing while nobody comes', async () => {
+  it('saves no tokens while it is idle', async () => {
     const { clock, left, send } = shaperOf();
     await clock.advance(10_000);
     for (const name of ['a', 'b']) send(name);
@@ -33,7 +33,7 @@ describe('LeakyBucketShaper', () => {
     expect(left).toEqual(['a at 10000', 'b at 10100']);
   });
 
-  it('keeps the next one waiting by the weight of the one that left', async () => {
+  it('delays the next call by the cost of the one before', async () => {
     const { clock, left, send } = shaperOf();
     send('heavy', 30);
     send('light', 0.5);
@@ -42,7 +42,7 @@ describe('LeakyBucketShaper', () => {
     expect(left).toEqual(['heavy at 0', 'light at 3000', 'next at 3050']);
   });
 
-  it('shortens the wait of everyone behind one who leaves', async () => {
+  it('shortens the wait of the calls behind a cancelled one', async () => {
     const { clock, shaper, left, send } = shaperOf();
     const controller = new AbortController();
     send('a');
@@ -56,7 +56,7 @@ describe('LeakyBucketShaper', () => {
     expect(left).toEqual(['a at 0', 'heavy: CANCELLED', 'b at 100']);
   });
 
-  it('rejects what does not fit any more, and says when it will', async () => {
+  it('rejects a call that does not fit, and says when it will', async () => {
     const { clock, shaper, send } = shaperOf({ capacity: 4 });
     send('leaves at once');
     for (const cost of [1, 2, 1]) send('waits', cost);
@@ -71,7 +71,7 @@ describe('LeakyBucketShaper', () => {
     await accepted;
   });
 
-  it('says when the first one leaves, if that makes room enough', async () => {
+  it('says when the first call is released, if that makes enough room', async () => {
     const { shaper, send } = shaperOf({ capacity: 3 });
     for (let i = 0; i < 4; i++) send('waits');
     expect(await shaper.acquire().catch((error) => error)).toMatchObject({
@@ -80,7 +80,7 @@ describe('LeakyBucketShaper', () => {
     });
   });
 
-  it('bounds the number of waiters too, as their costs may be tiny', async () => {
+  it('bounds the number of waiting calls too, as their costs may be tiny', async () => {
     const { shaper, send } = shaperOf({ maxQueue: 3 });
     for (let i = 0; i < 4; i++) send(`${i}`, 1e-9);
     expect(await shaper.acquire({ cost: 1e-9 }).catch((error) => error)).toMatchObject({
@@ -89,7 +89,7 @@ describe('LeakyBucketShaper', () => {
     expect(await shaper.acquire({ cost: 0 }).catch((error) => error)).toMatchObject({ code: 'QUEUE_FULL' });
   });
 
-  it('rejects at once who could not leave before its deadline', async () => {
+  it('rejects at once a call that would be released after its deadline', async () => {
     const { clock, shaper, send } = shaperOf();
     send('a');
     send('b');
@@ -99,7 +99,7 @@ describe('LeakyBucketShaper', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('lets tryAcquire pass only when nobody waits and it may leave now', async () => {
+  it('admits tryAcquire only when no call waits and it may be released now', async () => {
     const { clock, shaper, send } = shaperOf();
     expect(shaper.tryAcquire()).toBe(true);
     expect(shaper.tryAcquire()).toBe(false);
@@ -120,7 +120,7 @@ describe('LeakyBucketShaper', () => {
     expect(shaper.maxCost()).toBe(100);
   });
 
-  it('makes up for lost time by at most the burst', async () => {
+  it('makes up for idle time by at most the burst', async () => {
     const { clock, left, send } = shaperOf({ burst: 2 });
     await clock.advance(10_000);
     for (const name of ['a', 'b', 'c', 'd', 'e']) send(name);
@@ -128,7 +128,7 @@ describe('LeakyBucketShaper', () => {
     expect(left).toEqual(['a at 10000', 'b at 10000', 'c at 10000', 'd at 10100', 'e at 10200']);
   });
 
-  it('lets the next one leave earlier after a refund', async () => {
+  it('releases the next call earlier after a refund', async () => {
     const { shaper, left, send } = shaperOf();
     send('a', 5);
     send('b');
@@ -137,7 +137,7 @@ describe('LeakyBucketShaper', () => {
     expect(left).toEqual(['a at 0', 'b at 0']);
   });
 
-  it('changes its pace while calls wait, and rejects what does not fit any more', async () => {
+  it('changes its rate while calls wait, and rejects calls that have become impossible', async () => {
     const { clock, shaper, left, send } = shaperOf({ capacity: 10 });
     for (const name of ['a', 'b', 'c']) send(name);
     const large = shaper.acquire({ cost: 6 });
@@ -161,14 +161,14 @@ describe('LeakyBucketShaper', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('releases without end at an infinite rate', async () => {
+  it('releases every call at once at an infinite rate', async () => {
     const { left, send } = shaperOf({ rate: Number.POSITIVE_INFINITY });
     for (let i = 0; i < 5; i++) send(`${i}`, 50);
     await settle();
     expect(left).toHaveLength(5);
   });
 
-  it('drains on close and rejects the rest at the deadline', async () => {
+  it('drains on close and rejects the remaining calls when the time is up', async () => {
     const { clock, shaper, left, send } = shaperOf();
     for (const name of ['a', 'b', 'c']) send(name);
     await settle();

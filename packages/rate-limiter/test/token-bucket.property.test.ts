@@ -6,7 +6,7 @@ import { admits } from './admits.ts';
 import { pick, randomFrom } from './random.ts';
 import { WindowBound } from './window-bound.ts';
 
-/** The same bucket told in another way: a level in whole units that leaks. Exact, as everything in it is an integer. */
+/** An independent model of the bucket: a level in whole units that leaks. Exact, because all its numbers are integers. */
 class Model {
   // One token is `tokenMs` units, one of which leaks every millisecond.
   level = 0;

@@ -37,7 +37,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     }
   });
 
-  it('has one interval of its rate as its burst unless told otherwise, at least 1', () => {
+  it('has the tokens of one interval as its default burst, at least 1', () => {
     expect(bucketOf({ rate: 10 }).bucket.remaining()).toBe(10);
     expect(bucketOf({ rate: 1000, intervalMs: 3_600_000 }).bucket.remaining()).toBe(1000);
     expect(bucketOf({ rate: 0.2 }).bucket.remaining()).toBe(1);
@@ -53,7 +53,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(bucket.retryAfterMs({ cost: 0.5 })).toBe(500);
   });
 
-  it('tells never from not yet, and takes nothing for what is no cost', () => {
+  it('distinguishes never from not yet, and takes nothing for an invalid cost', () => {
     const { bucket } = bucketOf({ rate: 1, burst: 2 });
     for (const cost of [2.5, Number.POSITIVE_INFINITY, -1, Number.NaN]) {
       expect(bucket.tryAcquire({ cost }), `${cost}`).toBe(false);
@@ -66,14 +66,14 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(bucket.retryAfterMs({ cost: 2 })).toBe(2000);
   });
 
-  it('rejects at a time that is no number', () => {
+  it('rejects at a time that is not a number', () => {
     const { bucket } = bucketOf({ rate: 1, burst: 1 });
     bucket.tryAcquire();
     expect(bucket.tryAcquire({}, Number.NaN)).toBe(false);
     expect(bucket.retryAfterMs()).toBe(1000);
   });
 
-  it('checks without taking', () => {
+  it('computes retryAfterMs without taking anything', () => {
     const { bucket } = bucketOf({ rate: 1, burst: 1 });
     for (let i = 0; i < 5; i++) expect(admits(bucket)).toBe(true);
     expect(bucket.tryAcquire()).toBe(true);
@@ -92,7 +92,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(bucket.retryAfterMs()).toBe(100);
   });
 
-  it('gives the burst once at rate 0, and never again', async () => {
+  it('grants the burst once at rate 0, and never again', async () => {
     const { clock, bucket } = bucketOf({ rate: 0, burst: 3 });
     expect(bucket.tryAcquire({ cost: 2 })).toBe(true);
     clock.advanceSync(1e12);
@@ -108,7 +108,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('gives back what was not used, and never more than full', () => {
+  it('gives back unused tokens, and never more than a full bucket', () => {
     const { clock, bucket } = bucketOf({ rate: 1, burst: 5 });
     bucket.tryAcquire({ cost: 4 });
     bucket.refund({ cost: 3 });
@@ -123,7 +123,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(bucket.tryAcquire()).toBe(false);
   });
 
-  it('punishes with a penalty, which may exceed the burst, and with a block', () => {
+  it('takes a penalty, which may exceed the burst, and can be blocked', () => {
     const { clock, bucket } = bucketOf({ rate: 1, burst: 5 });
     bucket.penalty({ cost: 8 });
     expect(bucket.remaining()).toBe(0);
@@ -146,7 +146,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     }
   });
 
-  it('lets everything pass in shadow mode, and counts what it would have rejected', async () => {
+  it('admits every call in shadow mode, and counts the calls that it would have rejected', async () => {
     const { bucket } = bucketOf({ rate: 1, burst: 2, shadow: true });
     for (let i = 0; i < 5; i++) expect(bucket.tryAcquire()).toBe(true);
     expect(admits(bucket)).toBe(true);
@@ -158,7 +158,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(bucket.tryAcquire()).toBe(false);
   });
 
-  it('survives as a snapshot', () => {
+  it('can be restored from a snapshot', () => {
     const { clock, bucket } = bucketOf({ rate: 2, burst: 10 });
     bucket.tryAcquire({ cost: 9 });
     clock.advanceSync(500);
@@ -178,7 +178,7 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
 });
 
 describe('TokenBucket.setLimit', () => {
-  it('keeps what was spent, in tokens: neither a new rate nor a new burst fills the bucket', () => {
+  it('keeps the spent tokens: neither a new rate nor a new burst fills the bucket', () => {
     const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
     bucket.tryAcquire({ cost: 10 });
     bucket.setLimit({ rate: 1 });
@@ -207,7 +207,7 @@ describe('TokenBucket.setLimit', () => {
     expect(bucket.remaining()).toBe(6);
   });
 
-  it('goes to an infinite rate and back', () => {
+  it('changes to an infinite rate and back', () => {
     const { bucket } = bucketOf({ rate: 10, burst: 10 });
     bucket.setLimit({ rate: Number.POSITIVE_INFINITY });
     expect(bucket.tryAcquire({ cost: 1000 })).toBe(true);
@@ -218,7 +218,7 @@ describe('TokenBucket.setLimit', () => {
     expect(bucket.remaining()).toBe(2);
   });
 
-  it('changes nothing if it is wrong', () => {
+  it('changes nothing if an option is wrong', () => {
     const { bucket } = bucketOf({ rate: 10, burst: 10 });
     expect(() => bucket.setLimit({ rate: 5, burst: 0 })).toThrow(/burst/);
     expect(() => bucket.setLimit({ rate: -1 })).toThrow(/rate/);
@@ -248,7 +248,7 @@ describe('TokenBucket.setLimit', () => {
     expect(served).toHaveLength(3);
   });
 
-  it('leaves nothing behind when the only waiter has become impossible, and a close that waited for it ends', async () => {
+  it('lets a close end that waited for a call that has become impossible, and leaves no timer', async () => {
     const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
     bucket.tryAcquire({ cost: 10 });
     const large = bucket.acquire({ cost: 8 });
@@ -262,7 +262,7 @@ describe('TokenBucket.setLimit', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('rejects waiters whose cost has become impossible, and serves those behind them', async () => {
+  it('rejects waiting calls whose cost has become impossible, and serves the calls behind them', async () => {
     const { clock, bucket } = bucketOf({ rate: 10, burst: 10 });
     bucket.tryAcquire({ cost: 10 });
     const large = bucket.acquire({ cost: 8 });

@@ -22,7 +22,7 @@ describe('TopKeys', { timeout: 30_000 }, () => {
     ]);
   });
 
-  it('never misses a key that has more than its share, and says by how much a count may be too high', () => {
+  it('lists every key with more than its share, and bounds the error of every count', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(30), { maxLength: 500, size: 'max' }),
@@ -51,7 +51,7 @@ describe('TopKeys', { timeout: 30_000 }, () => {
     );
   });
 
-  it('keeps no more than the beginning of a long key', () => {
+  it('keeps only the beginning of a long key', () => {
     const top = new TopKeys(2);
     const key = 'k'.repeat(64);
     add(top, `${key}${'x'.repeat(2 ** 20)}`);
@@ -59,11 +59,11 @@ describe('TopKeys', { timeout: 30_000 }, () => {
     expect(top.top().map((entry) => entry.key)).toEqual([`${key}…`, key]);
   });
 
-  it('names in stats() who is rejected most, among a hundred thousand others', () => {
+  it('lists the most rejected clients in stats(), among a hundred thousand others', () => {
     const limiter = new PerClientRateLimiter({ rate: 1e-6, burst: 1 });
     for (let i = 0; i < 100_000; i++) {
-      limiter.tryAcquire({ key: `stranger ${i}` });
-      if (i % 2 === 0) limiter.tryAcquire({ key: `stranger ${i}` });
+      limiter.tryAcquire({ key: `one-time ${i}` });
+      if (i % 2 === 0) limiter.tryAcquire({ key: `one-time ${i}` });
       if (i % 4 === 0) limiter.tryAcquire({ key: 'worst' });
       if (i % 8 === 0) limiter.tryAcquire({ key: 'second worst' });
     }

@@ -43,7 +43,7 @@ async function play(limiter: TokenBucket | LeakyBucketShaper, clock: VirtualCloc
 }
 
 describe('acquire', { timeout: 30_000 }, () => {
-  it('keeps the rate, the order and every deadline, whoever comes, waits and leaves', async () => {
+  it('keeps the rate, the order and every deadline, through any calls and cancellations', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(call, { maxLength: 40, size: 'max' }), async (calls) => {
         const clock = new VirtualClock();
@@ -70,7 +70,7 @@ describe('acquire', { timeout: 30_000 }, () => {
     );
   });
 
-  it('of a shaper spaces what leaves by the cost of what left before', async () => {
+  it('of a shaper spaces releases by the cost of the release before', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(call, { maxLength: 40, size: 'max' }), async (calls) => {
         const clock = new VirtualClock();

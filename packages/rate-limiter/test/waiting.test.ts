@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { TokenBucket } from '../src/index.ts';
 import { admits } from './admits.ts';
 
-/** A bucket of one token that is empty: everybody has to wait. */
+/** An empty bucket of one token: every call has to wait. */
 function empty(options: { rate?: number; burst?: number; maxQueue?: number } = {}) {
   const clock = new VirtualClock();
   const bucket = new TokenBucket({ rate: 10, burst: 1, clock, name: 'orders', ...options });
@@ -19,7 +19,7 @@ const rejectionOf = (promise: Promise<unknown>) =>
   );
 
 describe('waiting for tokens', () => {
-  it('goes in order of arrival, a large one not overtaken by small ones behind it, with one timer for all', async () => {
+  it('is in order of arrival: small calls do not overtake a large one, and one timer serves all', async () => {
     const { clock, bucket } = empty({ burst: 4 });
     const served: string[] = [];
     for (const [name, cost] of [
@@ -38,7 +38,7 @@ describe('waiting for tokens', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('lets nobody barge in: while somebody waits, tryAcquire rejects even what is there', async () => {
+  it('keeps tokens for waiting calls: tryAcquire rejects while a call waits', async () => {
     const { clock, bucket } = empty({ burst: 5 });
     const waiter = bucket.acquire({ cost: 5 });
     await clock.advance(300);
@@ -53,7 +53,7 @@ describe('waiting for tokens', () => {
     expect(bucket.tryAcquire({ cost: 1 })).toBe(true);
   });
 
-  it('serves whose time has come before a newcomer, even if the timer is late', () => {
+  it('serves a waiting call whose time has come before a new call, even if the timer is late', () => {
     const { clock, bucket } = empty({ burst: 2 });
     let served = false;
     bucket.acquire().then(() => (served = true));
@@ -65,7 +65,7 @@ describe('waiting for tokens', () => {
     return settle().then(() => expect(served).toBe(true));
   });
 
-  it('rejects at once when the wait would not end before the deadline, counting those ahead', async () => {
+  it('rejects at once when the wait would not end before the deadline, counting the calls ahead', async () => {
     const { clock, bucket } = empty();
     const first = bucket.acquire({ deadline: 101 });
     const rejection = await rejectionOf(bucket.acquire({ deadline: 200 }));
@@ -92,7 +92,7 @@ describe('waiting for tokens', () => {
     expect(bucket.remaining()).toBe(1);
   });
 
-  it('frees the place of a waiter that is cancelled at once, tells it why, and those behind it wait less', async () => {
+  it('removes a cancelled call at once, with its reason, and the calls behind it wait less', async () => {
     const { clock, bucket } = empty({ burst: 2, maxQueue: 2 });
     const controller = new AbortController();
     const first = rejectionOf(bucket.acquire({ cost: 2, signal: controller.signal }));
@@ -108,7 +108,7 @@ describe('waiting for tokens', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('keeps the order and the timer when one leaves from the middle or from the end', async () => {
+  it('keeps the order and the timer when a call in the middle or at the end is cancelled', async () => {
     const { clock, bucket } = empty();
     const served: number[] = [];
     const controllers = [0, 1, 2, 3].map((i) => {
@@ -127,7 +127,7 @@ describe('waiting for tokens', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('tells a waiter whose deadline passes after all, because a penalty came in between', async () => {
+  it('rejects a waiting call whose deadline passes because a penalty came in between', async () => {
     const { clock, bucket } = empty();
     const waiter = rejectionOf(bucket.acquire({ deadline: 150 }));
     bucket.penalty({ cost: 10 });
@@ -138,7 +138,7 @@ describe('waiting for tokens', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('understands a context that ends by onDone, and removes its listener', async () => {
+  it('accepts a context that ends by onDone, and removes its listener', async () => {
     const { clock, bucket } = empty();
     const listeners = new Set<(reason: unknown) => void>();
     const onDone = (listener: (reason: unknown) => void) => {
@@ -155,7 +155,7 @@ describe('waiting for tokens', () => {
     expect(listeners.size).toBe(0);
   });
 
-  it('survives a context that ends in the moment it is watched', async () => {
+  it('handles a context that ends at the moment it is watched', async () => {
     const { clock, bucket } = empty();
     let removed = false;
     const onDone = (listener: (reason: unknown) => void) => {
@@ -170,7 +170,7 @@ describe('waiting for tokens', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('rejects at once where nobody may wait, and says when to come back', async () => {
+  it('rejects at once when maxQueue is 0, with the exact retryAfterMs', async () => {
     const { bucket } = empty({ maxQueue: 0 });
     expect(await rejectionOf(bucket.acquire())).toMatchObject({
       code: 'RATE_LIMITED',
@@ -179,16 +179,16 @@ describe('waiting for tokens', () => {
     });
   });
 
-  it('rejects with a RangeError what could never be admitted', async () => {
+  it('rejects an invalid cost with a RangeError', async () => {
     const { clock, bucket } = empty();
     for (const cost of [2, -1, Number.NaN])
       await expect(bucket.acquire({ cost })).rejects.toThrow(RangeError);
-    // A mistake of the caller is no rejection.
+    // A mistake of the caller counts as no rejection.
     expect(bucket.stats().rejected).toBe(0);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('serves waiters at once after a refund and after a reset', async () => {
+  it('serves waiting calls at once after a refund and after a reset', async () => {
     const { bucket } = empty();
     const first = bucket.acquire();
     const second = bucket.acquire();
@@ -228,7 +228,7 @@ describe('execute', () => {
     expect(await failed).toBe(failure);
   });
 
-  it('never starts what was rejected or cancelled', async () => {
+  it('never starts a rejected or cancelled call', async () => {
     const { clock, bucket } = empty({ maxQueue: 1 });
     let started = 0;
     const controller = new AbortController();
@@ -255,7 +255,7 @@ describe('execute', () => {
 });
 
 describe('close', () => {
-  it('rejects newcomers, serves who waits, then resolves; twice is once', async () => {
+  it('rejects new calls, serves waiting calls, then resolves; a second call changes nothing', async () => {
     const { clock, bucket } = empty();
     const waiter = bucket.acquire();
     let closed = 0;
@@ -273,7 +273,7 @@ describe('close', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('rejects at the deadline who still waits', async () => {
+  it('rejects the calls that still wait when the time is up', async () => {
     const { clock, bucket } = empty();
     const first = bucket.acquire();
     const second = rejectionOf(bucket.acquire());
@@ -298,7 +298,7 @@ describe('close', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('rejects all at once when it is cancelled, before or while it drains', async () => {
+  it('rejects all calls at once when its signal aborts, before or while it drains', async () => {
     const { clock, bucket } = empty();
     const waiters = [bucket.acquire(), bucket.acquire()].map(rejectionOf);
     const controller = new AbortController();

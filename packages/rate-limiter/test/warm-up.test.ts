@@ -11,7 +11,7 @@ function cold(options: { rate?: number; burst?: number; durationMs?: number; col
   return { clock, bucket: new TokenBucket({ rate, burst, clock, warmUp: { durationMs, coldFactor } }) };
 }
 
-/** Takes what is there, every millisecond, and returns how much it was. */
+/** Takes the available tokens every millisecond and returns how many they were. */
 function drink(bucket: TokenBucket, clock: VirtualClock, ms: number): number {
   let taken = 0;
   for (let i = 0; i < ms; i++) {
@@ -22,7 +22,7 @@ function drink(bucket: TokenBucket, clock: VirtualClock, ms: number): number {
 }
 
 describe('warmUp', { timeout: 30_000 }, () => {
-  it('begins with one token at a third of the rate and reaches all of it, evenly', () => {
+  it('starts with one token at a third of the rate and rises linearly to the full rate', () => {
     const { clock, bucket } = cold();
     expect(bucket.remaining()).toBe(1);
     expect(drink(bucket, clock, 1000)).toBeCloseTo(1 + 33, -1);
@@ -32,12 +32,12 @@ describe('warmUp', { timeout: 30_000 }, () => {
     expect(drink(bucket, clock, 1000)).toBe(90);
   });
 
-  it('brings over the whole ramp the mean of both rates', () => {
+  it('admits the mean of both rates over the whole ramp', () => {
     const { clock, bucket } = cold();
     expect(drink(bucket, clock, 10_000)).toBe(1 + (10 * (90 + 30)) / 2 - 1);
   });
 
-  it('begins again on demand, and takes away what had been saved', () => {
+  it('starts again on demand, and takes away saved tokens', () => {
     const { clock, bucket } = cold();
     clock.advanceSync(60_000);
     expect(bucket.remaining()).toBe(90);
@@ -48,7 +48,7 @@ describe('warmUp', { timeout: 30_000 }, () => {
     expect(drink(bucket, clock, 1000)).toBeLessThan(450);
   });
 
-  it('fills no bucket that is emptier, and does nothing without the option', () => {
+  it('does not fill an emptier bucket, and does nothing without the option', () => {
     const { bucket } = cold();
     bucket.penalty({ cost: 5 });
     bucket.warmUpAgain();
@@ -58,7 +58,7 @@ describe('warmUp', { timeout: 30_000 }, () => {
     expect(warm.remaining()).toBe(5);
   });
 
-  it('tells the first instant of admission on the ramp, at its end and after it, and keeps the bound', () => {
+  it('computes the first instant of admission on the ramp, at its end and after it, and keeps the bound', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0.1, max: 1000, noNaN: true }),
@@ -82,7 +82,7 @@ describe('warmUp', { timeout: 30_000 }, () => {
             const now = clock.now();
             const retryAfterMs = bucket.retryAfterMs({ cost });
             expect(admits(bucket, { cost }, now + retryAfterMs), `at ${now} + ${retryAfterMs}`).toBe(true);
-            // What counts as the same time is a hundred times coarser at a hundredth of the speed.
+            // At a hundredth of the speed the tolerated rounding is a hundred times longer.
             if (retryAfterMs > 1) {
               expect(
                 admits(bucket, { cost }, now + retryAfterMs * 0.999),
@@ -107,7 +107,7 @@ describe('warmUp', { timeout: 30_000 }, () => {
     expect(bucket.remaining()).toBe(0);
   });
 
-  it('serves waiters on the ramp in time', async () => {
+  it('serves waiting calls on the ramp at the right time', async () => {
     const { clock, bucket } = cold({ rate: 30, burst: 1, durationMs: 10_000 });
     bucket.tryAcquire();
     const wait = bucket.retryAfterMs();

@@ -1,6 +1,6 @@
 /**
- * Watches what is admitted: after every call it holds the highest of all `admitted in a window - rate * its length`, over
- * every window that ends now or earlier. The promise is that it never exceeds the burst.
+ * Measures admissions: after every call `worst` is the highest `admitted in a window - rate * its length` over all windows
+ * that end now or earlier. The promise is that it never exceeds the burst.
  */
 export class WindowBound {
   worst = 0;

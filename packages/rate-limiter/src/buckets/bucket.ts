@@ -3,7 +3,8 @@ import { checkNonNegative, checkNonNegativeOrInfinity, checkOptions, EMPTY_CONTE
 import { Allowance } from '../gcra/allowance.ts';
 import type { Limit } from '../gcra/limit.ts';
 import { costOf } from '../rejection.ts';
-import { Limiter, type LimiterStats } from '../waiting/limiter.ts';
+import { Limiter } from '../waiting/limiter.ts';
+import type { LimiterStats } from '../waiting/stats.ts';
 import type { ResolvedBucketOptions } from './options.ts';
 
 /** The state and the counters of a bucket. */

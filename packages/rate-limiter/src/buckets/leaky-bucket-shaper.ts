@@ -2,7 +2,8 @@ import { type CallContext, RejectedError } from '@bp/core';
 import { checkOptions } from '@bp/core/kit';
 import { Allowance } from '../gcra/allowance.ts';
 import { costOf } from '../rejection.ts';
-import { Limiter, type LimiterStats } from '../waiting/limiter.ts';
+import { Limiter } from '../waiting/limiter.ts';
+import type { LimiterStats } from '../waiting/stats.ts';
 import {
   type LeakyBucketShaperChange,
   type LeakyBucketShaperOptions,

@@ -21,7 +21,7 @@ export class Allowance extends DebtState {
     if (this.isBlocked(now) || !gcra.isPossible(limit, need)) return false;
     const debtMs = this.debtAt(now);
     if (!gcra.admits(limit, debtMs, need)) return false;
-    this.#settle(gcra.charge(limit, debtMs, cost), now);
+    this.#store(gcra.charge(limit, debtMs, cost), now);
     return true;
   }
 
@@ -32,12 +32,12 @@ export class Allowance extends DebtState {
 
   /** Takes `cost` whether it is available or not. */
   penalty(cost: number, now: number): void {
-    this.#settle(gcra.charge(this.limit, this.debtAt(now), cost), now);
+    this.#store(gcra.charge(this.limit, this.debtAt(now), cost), now);
   }
 
   /** Gives `cost` back. */
   refund(cost: number, now: number): void {
-    this.#settle(gcra.giveBack(this.limit, this.debtAt(now), cost), now);
+    this.#store(gcra.giveBack(this.limit, this.debtAt(now), cost), now);
   }
 
   /** Admits nothing for `ms`; tokens come back meanwhile. Never shortens an earlier block. */
@@ -57,12 +57,12 @@ export class Allowance extends DebtState {
 
   /** Makes `tokens` the tokens that were spent by `now`. */
   setSpent(tokens: number, now: number): void {
-    this.#settle(gcra.charge(this.limit, 0, tokens), now);
+    this.#store(gcra.charge(this.limit, 0, tokens), now);
   }
 
   /** Changes the limit: the tokens that were spent stay spent. */
   change(limit: Limit, now: number): void {
-    this.#settle(gcra.transferDebt(this.limit, limit, this.debtAt(now)), now);
+    this.#store(gcra.transferDebt(this.limit, limit, this.debtAt(now)), now);
     this.limit = limit;
   }
 
@@ -81,7 +81,7 @@ export class Allowance extends DebtState {
     return to - from;
   }
 
-  #settle(debtMs: number, now: number): void {
+  #store(debtMs: number, now: number): void {
     this.#debtMs = debtMs;
     if (now > this.#at) this.#at = now;
   }

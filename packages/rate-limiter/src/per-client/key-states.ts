@@ -8,7 +8,7 @@ import { checkSnapshot, type PerClientSnapshot, readBlocks, readTable, restoreTa
 import { TableTime } from './table-time.ts';
 
 /**
- * The state of every key. `open` selects a key; `limit`, `debtMs` and `waitMs` are then about this key, and `settle` stores
+ * The state of every key. `open` selects a key; `limit`, `debtMs` and `waitMs` are then about this key, and `store` stores
  * its new debt.
  */
 export class KeyStates extends DebtState {
@@ -78,7 +78,7 @@ export class KeyStates extends DebtState {
     if (this.#table.tier !== this.#tier) {
       // The key has changed its tier: its spent tokens stay spent.
       const old = this.#limits[this.#table.tier] as Limit;
-      this.settle(gcra.transferDebt(old, this.limit, this.debtMs));
+      this.store(gcra.transferDebt(old, this.limit, this.debtMs));
     }
   }
 
@@ -89,7 +89,7 @@ export class KeyStates extends DebtState {
   }
 
   /** Stores the debt of the open key. */
-  settle(debtMs: number): void {
+  store(debtMs: number): void {
     this.debtMs = debtMs;
     this.#table.write(this.#t + debtMs, this.#tier, this.#t);
   }

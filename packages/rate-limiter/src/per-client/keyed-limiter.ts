@@ -120,7 +120,7 @@ export class KeyedLimiter {
   penalty(key: string, ctx: CallContext, now: number): void {
     const cost = checkNonNegative('cost', costOf(ctx));
     this.states.open(checkKey(key), now);
-    this.states.settle(gcra.charge(this.states.limit, this.states.debtMs, cost));
+    this.states.store(gcra.charge(this.states.limit, this.states.debtMs, cost));
     this.changes.emitKey(key, 'tokens');
   }
 
@@ -133,7 +133,7 @@ export class KeyedLimiter {
 
   reset(key: string, now: number): void {
     this.states.open(checkKey(key), now);
-    this.states.settle(0);
+    this.states.store(0);
     this.states.unblock();
     this.changes.emitKey(key, 'tokens');
   }
@@ -165,14 +165,14 @@ export class KeyedLimiter {
       this.offenders.add(key, states.low, states.high);
       return false;
     }
-    states.settle(gcra.charge(states.limit, states.debtMs, cost));
+    states.store(gcra.charge(states.limit, states.debtMs, cost));
     return true;
   }
 
   #giveBack(key: string, cost: number, now: number): void {
     const { states } = this;
     states.open(key, now);
-    states.settle(gcra.giveBack(states.limit, states.debtMs, cost));
+    states.store(gcra.giveBack(states.limit, states.debtMs, cost));
   }
 
   #ownWaitMs(key: string, ctx: CallContext, now: number, ahead: number): number {

@@ -8,7 +8,6 @@ import {
   type Unsubscribe,
 } from '@bp/core';
 import {
-  Closing,
   checkNonNegative,
   EMPTY_CONTEXT,
   isOver,
@@ -20,19 +19,8 @@ import type { Budget, BudgetChange } from '../budget.ts';
 import { Changes } from '../changes.ts';
 import { checkCost, costOf, neverAdmitted } from '../rejection.ts';
 import type { ResolvedWaitingOptions } from './options.ts';
+import type { LimiterStats } from './stats.ts';
 import { TokenQueue } from './token-queue.ts';
-
-/** Counters of a limiter since it was made, and its queue. Every call is either admitted, rejected, shadowed or queued. */
-export interface LimiterStats {
-  /** Calls that wait in `acquire` or `execute`. */
-  readonly queued: number;
-  /** Calls admitted so far, at once or after waiting. */
-  readonly admitted: number;
-  /** Calls rejected so far, at once or while they waited. */
-  readonly rejected: number;
-  /** Calls admitted only because of `shadow`; they are not among `admitted` and took nothing. */
-  readonly shadowed: number;
-}
 
 /** Admits calls at once or after waiting. A subclass decides whether the tokens of a call are available. */
 export abstract class Limiter implements Budget, Policy {
@@ -41,7 +29,6 @@ export abstract class Limiter implements Budget, Policy {
   protected readonly queue: TokenQueue;
   protected readonly changes: Changes;
   readonly #rejections: Rejections;
-  readonly #closing: Closing;
   readonly #maxQueue: number;
   readonly #shadow: boolean;
   /** The highest cost that was ever possible. */
@@ -67,15 +54,8 @@ export abstract class Limiter implements Budget, Policy {
         // The calls behind it wait less, here and in every limiter that includes this one.
         this.changes.emit('tokens');
       },
-      onIdle: () => {
-        this.#closing.settleIfIdle();
-        this.stoppedWaiting();
-      },
-    });
-    this.#closing = new Closing({
-      clock,
-      isIdle: () => this.queue.size === 0,
-      cancelRest: () => this.#rejectAll(),
+      impossible: (ctx) => this.impossible(ctx),
+      onIdle: () => this.stoppedWaiting(),
     });
   }
 
@@ -114,7 +94,7 @@ export abstract class Limiter implements Budget, Policy {
   check(ctx: CallContext = EMPTY_CONTEXT, now = this.clock.now()): RejectedError | undefined {
     const over = rejectionIfOver(ctx, this.clock, this.name);
     if (over !== undefined) return over;
-    if (this.#closing.started) return this.#closed();
+    if (this.queue.isClosed) return this.#closed();
     const waitMs = this.retryAfterMs(ctx, now);
     return waitMs === 0 ? undefined : this.#rejectionOfWait(ctx, now, waitMs);
   }
@@ -124,7 +104,7 @@ export abstract class Limiter implements Budget, Policy {
    * The calls that wait, and `ahead` more tokens, are served first.
    */
   retryAfterMs(ctx: CallContext = EMPTY_CONTEXT, now = this.clock.now(), ahead = 0): number {
-    if (this.#closing.started) return Number.POSITIVE_INFINITY;
+    if (this.queue.isClosed) return Number.POSITIVE_INFINITY;
     if (this.#shadow) return 0;
     return this.waitMs(ctx, this.queue.cost + ahead, now);
   }
@@ -151,8 +131,9 @@ export abstract class Limiter implements Budget, Policy {
     if (turn !== undefined) {
       await turn;
       // The call may have ended between its admission and this microtask.
-      const over = rejectionAtEntry(ctx, this.clock, this.name);
+      const over = rejectionIfOver(ctx, this.clock, this.name);
       if (over !== undefined) {
+        this.#admitted--;
         this.refund(ctx);
         throw this.#rejections.record(over);
       }
@@ -189,9 +170,9 @@ export abstract class Limiter implements Budget, Policy {
    * until then.
    */
   close(options?: DrainOptions): Promise<void> {
-    const wasOpen = !this.#closing.started;
-    const closed = this.#closing.close(options);
-    if (wasOpen && this.#closing.started) this.changed('limit');
+    const wasOpen = !this.queue.isClosed;
+    const closed = this.queue.close(options);
+    if (wasOpen && this.queue.isClosed) this.changed('limit');
     return closed;
   }
 
@@ -223,14 +204,7 @@ export abstract class Limiter implements Budget, Policy {
   /** Serves waiting calls after a change; rejects the ones that have become impossible. */
   protected reconsider(change: BudgetChange): void {
     if (change === 'limit') this.noteMaxCost();
-    if (this.queue.size === 0) return;
-    if (change === 'limit') this.queue.rejectIf((ctx) => this.impossible(ctx));
-    this.queue.serve();
-    const { first } = this.queue;
-    if (first !== undefined && this.#closing.started) {
-      // Without this a bucket whose rate is 0 would never finish closing.
-      if (this.waitMs(first, 0, this.clock.now()) === Number.POSITIVE_INFINITY) this.#rejectAll();
-    }
+    this.queue.reconsider(change);
   }
 
   /** Called when a call begins to wait. */
@@ -265,7 +239,7 @@ export abstract class Limiter implements Budget, Policy {
     if (over !== undefined) throw this.#rejections.record(over);
     const now = this.clock.now();
     if (this.#takeInTurn(ctx, now) || this.#letPass()) return undefined;
-    if (this.#closing.started) throw this.#rejections.record(this.#closed());
+    if (this.queue.isClosed) throw this.#rejections.record(this.#closed());
     this.noteMaxCost(ctx);
     const cost = costOf(ctx);
     checkCost(cost, this.#highestCost);
@@ -277,7 +251,7 @@ export abstract class Limiter implements Budget, Policy {
   }
 
   #takeInTurn(ctx: CallContext, now: number): boolean {
-    if (this.#closing.started) return false;
+    if (this.queue.isClosed) return false;
     const { first } = this.queue;
     if (first !== undefined) {
       // A waiting call whose timer is late goes first.
@@ -289,7 +263,7 @@ export abstract class Limiter implements Budget, Policy {
   }
 
   #letPass(): boolean {
-    if (!this.#shadow || this.#closing.started) return false;
+    if (!this.#shadow || this.queue.isClosed) return false;
     this.#shadowed++;
     return true;
   }
@@ -303,7 +277,7 @@ export abstract class Limiter implements Budget, Policy {
   #rejectionNow(ctx: CallContext, now: number): RejectedError {
     const over = rejectionIfOver(ctx, this.clock, this.name);
     if (over !== undefined) return over;
-    if (this.#closing.started) return this.#closed();
+    if (this.queue.isClosed) return this.#closed();
     return this.rejection('RATE_LIMITED', ctx, now, this.retryAfterMs(ctx, now));
   }
 
@@ -318,9 +292,5 @@ export abstract class Limiter implements Budget, Policy {
 
   #closed(): RejectedError {
     return neverAdmitted('SHUTTING_DOWN', this.name);
-  }
-
-  #rejectAll(): void {
-    this.queue.rejectIf(() => this.#closed());
   }
 }

@@ -1,5 +1,7 @@
-import type { CallContext, Clock, RejectedError } from '@bp/core';
-import { type Waiter, WaitQueue } from '@bp/core/kit';
+import type { CallContext, Clock, DrainOptions, RejectedError } from '@bp/core';
+import { Closing, type Waiter, WaitQueue } from '@bp/core/kit';
+import type { BudgetChange } from '../budget.ts';
+import { neverAdmitted } from '../rejection.ts';
 import { type CostMember, CostSums } from './cost-sums.ts';
 
 /** The limiter that a {@link TokenQueue} belongs to. */
@@ -8,11 +10,13 @@ export interface TokenSource {
   readonly name: string;
   /** Takes the tokens of a waiting call if they are available at `now`. */
   take(ctx: CallContext, now: number): boolean;
-  /** Milliseconds after `now` at which the first waiting call is admitted; `Infinity` if never. */
+  /** Returns the milliseconds after `now` at which the first waiting call is admitted; `Infinity` if never. */
   waitMs(ctx: CallContext, now: number): number;
+  /** Returns the rejection of a waiting call that a change has made impossible, else undefined. */
+  impossible(ctx: CallContext): RejectedError | undefined;
   /** Called with the rejection of a call that leaves without having been admitted. */
   onRejected(rejection: RejectedError): void;
-  /** Called after the last waiting call has left. */
+  /** Called when no call waits any more. */
   onIdle(): void;
 }
 
@@ -25,23 +29,30 @@ class WaitingCall implements CostMember {
   }
 }
 
-/** The calls that wait for tokens, first come, first served, with the sum of their costs. */
+/** The calls that wait for tokens, first come, first served, with the sum of their costs; and their end when the limiter closes. */
 export class TokenQueue {
   readonly #source: TokenSource;
   readonly #costs = new CostSums();
   readonly #queue: WaitQueue<WaitingCall>;
+  readonly #closing: Closing;
 
   constructor(source: TokenSource) {
+    const { clock, name } = source;
     this.#source = source;
     this.#queue = new WaitQueue<WaitingCall>({
-      clock: source.clock,
-      name: source.name,
+      clock,
+      name,
       serve: (waiter) => this.#admit(waiter),
-      waitMs: (waiter) => source.waitMs(waiter.ctx, source.clock.now()),
+      waitMs: (waiter) => source.waitMs(waiter.ctx, clock.now()),
       onLeft: (waiter, error) => {
         this.#remove(waiter.payload);
         source.onRejected(error as RejectedError);
       },
+    });
+    this.#closing = new Closing({
+      clock,
+      isIdle: () => this.size === 0,
+      cancelRest: () => this.#rejectAll(),
     });
   }
 
@@ -60,7 +71,12 @@ export class TokenQueue {
     return this.#queue.first?.ctx;
   }
 
-  /** The sum of the costs in front of the call whose admission frees `cost`. */
+  /** Whether the limiter admits no new calls any more. */
+  get isClosed(): boolean {
+    return this.#closing.started;
+  }
+
+  /** Returns the sum of the costs in front of the call whose admission frees `cost`. */
   costBefore(cost: number): number {
     return this.#costs.before(cost);
   }
@@ -77,12 +93,23 @@ export class TokenQueue {
     this.#queue.serve();
   }
 
-  /** Rejects every waiting call for which `rejectionOf` returns a rejection. */
-  rejectIf(rejectionOf: (ctx: CallContext) => RejectedError | undefined): void {
-    for (const waiter of [...this.#queue]) {
-      const rejection = rejectionOf(waiter.ctx);
-      if (rejection !== undefined) this.#queue.reject(waiter, rejection);
-    }
+  /** Serves waiting calls after a change; rejects the ones that have become impossible. */
+  reconsider(change: BudgetChange): void {
+    if (this.size === 0) return;
+    if (change === 'limit') this.#rejectIf((ctx) => this.#source.impossible(ctx));
+    this.serve();
+    const { first } = this;
+    // Without this a bucket whose rate is 0 would never finish closing.
+    const isHopeless =
+      this.isClosed &&
+      first !== undefined &&
+      this.#source.waitMs(first, this.#source.clock.now()) === Number.POSITIVE_INFINITY;
+    if (isHopeless) this.#rejectAll();
+  }
+
+  /** Admits no new calls; resolves when no call waits. */
+  close(options?: DrainOptions): Promise<void> {
+    return this.#closing.close(options);
   }
 
   #admit(waiter: Waiter<WaitingCall, void>): boolean {
@@ -94,6 +121,20 @@ export class TokenQueue {
 
   #remove(call: WaitingCall): void {
     this.#costs.remove(call);
-    if (this.#queue.size === 0) this.#source.onIdle();
+    if (this.size > 0) return;
+    this.#closing.settleIfIdle();
+    this.#source.onIdle();
+  }
+
+  #rejectAll(): void {
+    this.#rejectIf(() => neverAdmitted('SHUTTING_DOWN', this.#source.name));
+  }
+
+  #rejectIf(rejectionOf: (ctx: CallContext) => RejectedError | undefined): void {
+    const inOrder = [...this.#queue].sort((a, b) => a.order - b.order);
+    for (const waiter of inOrder) {
+      const rejection = rejectionOf(waiter.ctx);
+      if (rejection !== undefined) this.#queue.reject(waiter, rejection);
+    }
   }
 }
