@@ -85,7 +85,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    */
   tryAcquire(ctx: CallContext = EMPTY_CONTEXT): Permit | undefined {
     const { cost = 1 } = ctx;
-    if (this.#admission.rejects(ctx) || !this.#canStart(cost)) {
+    if (!this.#canStart(cost) || this.#admission.rejects(ctx)) {
       this.#countRejection(ctx);
       return undefined;
     }

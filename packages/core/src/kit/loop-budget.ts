@@ -100,8 +100,7 @@ export class LoopBudget {
     if (this.#startPending || this.#waiting.length === 0) return;
     // Scheduled before the callback runs: if it throws, the others must still be called.
     this.#schedule();
-    const isSpent =
-      this.#firstStart !== undefined && this.#clock.now() - this.#firstStart >= this.budgetMs;
+    const isSpent = this.#firstStart !== undefined && this.#clock.now() - this.#firstStart >= this.budgetMs;
     if (isSpent) return;
     const resume = this.#waiting.shift();
     if (this.#waiting.length > 0 && !this.#resumesSoon) {
