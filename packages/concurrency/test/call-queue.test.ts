@@ -4,8 +4,8 @@ import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { ConcurrencyLimiter, type Permit } from '../src/index.ts';
 
-describe('the line', () => {
-  it('starts nobody who gave up after the permit was handed over and before the first step', async () => {
+describe('the queue of calls', () => {
+  it('does not start a call that is cancelled between the grant of its permit and the start of its work', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
     const held = await limiter.acquire();
     const controller = new AbortController();
@@ -25,7 +25,7 @@ describe('the line', () => {
     expect(limiter.stats()).toMatchObject({ active: 0, admitted: 2, rejected: 1 });
   });
 
-  it('passes on why a caller gave up, whether or not waits are bounded', async () => {
+  it('keeps the reason of a cancellation as the cause, with and without maxWaitMs', async () => {
     for (const maxWaitMs of [undefined, 1_000]) {
       const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, maxWaitMs });
       const held = await limiter.acquire();
@@ -39,7 +39,7 @@ describe('the line', () => {
     }
   });
 
-  it('starts nobody whose time was up before a late timer could tell', async () => {
+  it('does not start an expired call whose timer is late', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, clock });
     const shedding = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, maxWaitMs: 50, clock });
@@ -58,7 +58,7 @@ describe('the line', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('tells a call once that turns out to be over just as it begins to wait', async () => {
+  it('settles a call once whose context ends just as it begins to wait', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, maxWaitMs: 50, clock });
     await limiter.acquire();
@@ -74,7 +74,7 @@ describe('the line', () => {
     expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, rejected: 1 });
   });
 
-  it('survives any number of waiters that expire together', async () => {
+  it('rejects 50 000 calls that expire together', async () => {
     const clock = new VirtualClock();
     const count = 50_000;
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: count + 1, clock });
@@ -88,7 +88,7 @@ describe('the line', () => {
     expect((await settled).every(({ status }) => status === 'rejected')).toBe(true);
   });
 
-  it('goes on when the heavy one that held it up leaves', async () => {
+  it('starts the next call when the call of high cost in front of it is cancelled', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 3, maxQueue: 5 });
     const held = await limiter.acquire({ cost: 2 });
     const controller = new AbortController();
@@ -102,7 +102,7 @@ describe('the line', () => {
     expect(limiter.stats()).toMatchObject({ active: 0, queued: 0 });
   });
 
-  it('starts nobody because others were rejected at the end', async () => {
+  it('starts no call because close rejected the calls in front of it', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 3, maxQueue: 5 });
     await limiter.acquire({ cost: 2 });
     const waiting = [{ cost: 3 }, { cost: 1 }, { cost: 1 }].map((ctx) => limiter.acquire(ctx));
@@ -111,7 +111,7 @@ describe('the line', () => {
     expect((await settled).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   });
 
-  it('weighs nothing when nobody runs, whatever fractions were added up', async () => {
+  it('has no active permits when no call runs, whatever fractions were added', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
     const permits = [0.1, 0.2].map((cost) => limiter.tryAcquire({ cost }) as Permit);
     for (const permit of permits) permit.release();
@@ -120,14 +120,14 @@ describe('the line', () => {
     expect(limiter.tryAcquire()).toBeDefined();
   });
 
-  it('rejects a priority that is no number', async () => {
+  it('rejects a priority that is NaN', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
     await expect(limiter.execute(() => 1, { priority: Number.NaN })).rejects.toThrow(RangeError);
     expect(limiter.check({ priority: Number.NaN })).toBeDefined();
     expect(limiter.tryAcquire({ priority: Number.NaN })).toBeUndefined();
   });
 
-  it('follows the budget it was given', async () => {
+  it('follows the loop budget from its options', async () => {
     const clock = new VirtualClock();
     const loopBudget = new LoopBudget(clock, 20);
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 20, clock, loopBudget });
@@ -148,7 +148,7 @@ describe('the line', () => {
     expect([afterOneTurn, started]).toEqual([4, 20]);
   });
 
-  it('hands permits on one at a time, so that several which are free at once do not overrun the budget', async () => {
+  it('grants free permits one at a time, so that their calls stay within the loop budget', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 10, maxQueue: 20, clock });
     limiter.setLimit(0);
@@ -192,7 +192,7 @@ describe('a rejection by tryAcquire', () => {
   });
 });
 
-describe('a line in which nobody has said anything of themselves', () => {
+describe('a queue of calls without a context', () => {
   const callers = (limiter: ConcurrencyLimiter) => {
     const order: string[] = [];
     const call = (name: string, ...ctx: [CallContext?]): Promise<unknown> =>
@@ -203,7 +203,7 @@ describe('a line in which nobody has said anything of themselves', () => {
     return { order, call };
   };
 
-  it('keeps its order when one comes that goes first, one that goes last and one that leaves', async () => {
+  it('keeps its order when calls of higher and lower priority enter and one is cancelled', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 10 });
     const held = await limiter.acquire();
     const { order, call } = callers(limiter);
@@ -228,7 +228,7 @@ describe('a line in which nobody has said anything of themselves', () => {
     expect(order.slice(6)).toEqual(['d', 'e']);
   });
 
-  it('is full, says so, makes room for the more important, and ends like any other', async () => {
+  it('rejects when it is full, evicts for a higher priority, and ends with close', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 3 });
     await limiter.acquire();
     const { order, call } = callers(limiter);
@@ -255,22 +255,22 @@ describe('a line in which nobody has said anything of themselves', () => {
     expect(limiter.stats()).toMatchObject({ active: 1, queued: 0, rejected: 5 });
   });
 
-  it('lets nobody who hears that it is short again slip in before the one whose turn it is', async () => {
+  it('does not let a saturation listener take the permit of the next call', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 1, clock: new VirtualClock() });
     const first = await limiter.acquire();
-    const heard: unknown[] = [];
+    const seen: unknown[] = [];
     limiter.onSaturation((saturated) => {
-      if (!saturated) heard.push(limiter.tryAcquire(), limiter.stats().queued);
+      if (!saturated) seen.push(limiter.tryAcquire(), limiter.stats().queued);
     });
     const second = limiter.acquire();
     first.release();
-    expect(heard).toEqual([undefined, 0]);
+    expect(seen).toEqual([undefined, 0]);
     expect(limiter.stats()).toMatchObject({ active: 1, queued: 0 });
     (await second).release();
-    expect(limiter.tryAcquire(), 'and then counts on nobody who has left').toBeDefined();
+    expect(limiter.tryAcquire(), 'no call is left in the queue').toBeDefined();
   });
 
-  it('counts nobody who has left as one who waits, however they leave', async () => {
+  it('does not count calls that have left, whatever the reason', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 2, clock: new VirtualClock() });
     const first = await limiter.acquire();
     const controller = new AbortController();
@@ -283,6 +283,6 @@ describe('a line in which nobody has said anything of themselves', () => {
     await Promise.all(calls);
     expect(order.sort()).toEqual(['a CANCELLED', 'b SHED', 'c', 'd QUEUE_FULL']);
     expect(limiter.stats()).toMatchObject({ active: 0, queued: 0 });
-    expect(limiter.tryAcquire(), 'nobody waits').toBeDefined();
+    expect(limiter.tryAcquire(), 'no call waits').toBeDefined();
   });
 });

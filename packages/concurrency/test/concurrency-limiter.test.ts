@@ -26,7 +26,7 @@ function setup(options: Partial<ConcurrencyLimiterOptions> = {}) {
 }
 
 describe('ConcurrencyLimiter', () => {
-  it('runs as many as the limit, lets some wait in order, and rejects the rest', async () => {
+  it('runs calls up to the limit, queues some in order, and rejects the rest', async () => {
     const { clock, limiter, log, call } = setup();
     const calls = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => call(name, 10));
     expect(limiter.stats()).toMatchObject({ active: 2, queued: 3, admitted: 2 });
@@ -43,7 +43,7 @@ describe('ConcurrencyLimiter', () => {
     expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, admitted: 5, rejected: 1, serviceMs: 10 });
   });
 
-  it('rejects at once without a queue, and says when the backlog will have been served', async () => {
+  it('rejects at once without a queue, with the time until the backlog is served', async () => {
     const { clock, limiter, call } = setup({ maxQueue: 0 });
     void call('first', 100);
     await clock.advance(100);
@@ -58,7 +58,7 @@ describe('ConcurrencyLimiter', () => {
     await clock.advance(1000);
   });
 
-  it('estimates from the oldest running call before any has ended', async () => {
+  it('estimates from the age of the oldest running call before any call has ended', async () => {
     const { clock, limiter, call } = setup({ maxQueue: 0 });
     void call('a', 1000);
     void call('b', 1000);
@@ -67,7 +67,7 @@ describe('ConcurrencyLimiter', () => {
     await clock.advance(1000);
   });
 
-  it('lets the more important pass, and makes the least important leave when it is full', async () => {
+  it('starts higher priorities first, and evicts the lowest one when the queue is full', async () => {
     const { clock, log, call } = setup({ limit: 1, maxQueue: 2 });
     const calls = [
       call('a', 10),
@@ -80,7 +80,7 @@ describe('ConcurrencyLimiter', () => {
     expect(log).toEqual(['a starts at 0', 'low SHED at 0', 'high starts at 10', 'mid starts at 20']);
   });
 
-  it('frees the place of whoever gives up at once, and never starts them', async () => {
+  it('frees the place of a cancelled call at once, and never starts it', async () => {
     const { clock, limiter, log, call } = setup({ limit: 1, maxQueue: 2 });
     const controller = new AbortController();
     void call('a', 100);
@@ -95,7 +95,7 @@ describe('ConcurrencyLimiter', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('rejects at arrival what cannot be done before its deadline, and admits what can', async () => {
+  it('rejects a call on arrival that cannot be done before its deadline, and admits one that can', async () => {
     const { clock, limiter, log, call } = setup({ limit: 1 });
     void call('first', 100);
     await clock.advance(100);
@@ -108,7 +108,7 @@ describe('ConcurrencyLimiter', () => {
     expect(log.slice(2)).toEqual(['too late DEADLINE_EXCEEDED at 100', 'in time starts at 200']);
   });
 
-  it('bounds the wait: rejected at arrival if it would be too long, shed if it is', async () => {
+  it('rejects a call on arrival that would wait longer than maxWaitMs, and sheds one that does', async () => {
     const { clock, log, call } = setup({ limit: 1, maxWaitMs: 150 });
     void call('first', 100);
     await clock.advance(100);
@@ -121,7 +121,7 @@ describe('ConcurrencyLimiter', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('gives heavy calls their turn: light ones behind do not pass', async () => {
+  it('does not let calls of low cost overtake a call of high cost', async () => {
     const { clock, log, call } = setup({ limit: 3 });
     const calls = [call('a', 10, { cost: 2 }), call('heavy', 10, { cost: 3 }), call('light', 10)];
     await clock.advance(40);
@@ -129,7 +129,7 @@ describe('ConcurrencyLimiter', () => {
     expect(log).toEqual(['a starts at 0', 'heavy starts at 10', 'light starts at 20']);
   });
 
-  it('tells never from not now', async () => {
+  it('rejects a cost above the limit with a RangeError', async () => {
     const { limiter } = setup();
     await expect(limiter.acquire({ cost: 3 })).rejects.toThrow(
       'cost must be above 0 and at most limit = 2, got 3 (number)',
@@ -139,7 +139,7 @@ describe('ConcurrencyLimiter', () => {
     expect(limiter.check({ cost: 3 })?.retryAfterMs).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('follows a limit that changes, without interrupting anybody', async () => {
+  it('follows a changed limit without interrupting calls', async () => {
     const { clock, limiter, log, call } = setup();
     void ['a', 'b', 'c', 'd'].map((name) => call(name, 100));
     limiter.setLimit(3);
@@ -153,7 +153,7 @@ describe('ConcurrencyLimiter', () => {
     expect(() => limiter.setLimit(-1)).toThrow(/limit must be an integer of at least 0/);
   });
 
-  it('hands the context on, and lets results and errors pass untouched', async () => {
+  it('passes the context to the function, and its result or error to the caller', async () => {
     const { limiter } = setup();
     const ctx = { priority: 3 };
     await expect(limiter.execute((given) => given, ctx)).resolves.toBe(ctx);
@@ -167,7 +167,7 @@ describe('ConcurrencyLimiter', () => {
     expect(limiter.stats().active).toBe(0);
   });
 
-  it('releases a permit once, and with using', async () => {
+  it('releases a permit once, also at the end of a using block', async () => {
     const { limiter } = setup();
     const permit = await limiter.acquire();
     permit.release();
@@ -180,16 +180,16 @@ describe('ConcurrencyLimiter', () => {
     expect(limiter.stats().active).toBe(0);
   });
 
-  it('tells when its queue is full and when it is back to half', async () => {
+  it('notifies when its queue is full and when it is back to half', async () => {
     const { clock, limiter, call } = setup({ limit: 1, maxQueue: 2 });
-    const told: boolean[] = [];
-    limiter.onSaturation((saturated) => told.push(saturated));
+    const notified: boolean[] = [];
+    limiter.onSaturation((saturated) => notified.push(saturated));
     void ['a', 'b', 'c'].map((name) => call(name, 10));
     await clock.advance(30);
-    expect(told).toEqual([true, false]);
+    expect(notified).toEqual([true, false]);
   });
 
-  it('drains: resolves when nothing runs or waits, rejects when its own time is up', async () => {
+  it('drain resolves when nothing runs or waits, and rejects after withinMs', async () => {
     const { clock, limiter, call } = setup();
     await limiter.drain();
     void ['a', 'b', 'c'].map((name) => call(name, 10));
@@ -204,16 +204,16 @@ describe('ConcurrencyLimiter', () => {
     expect(drainedAt).toBe(20);
   });
 
-  it('has told the last caller when it says that it is idle', async () => {
+  it('settles the last call before drain', async () => {
     const { clock, limiter, sleep } = setup();
-    const heard: string[] = [];
-    void limiter.execute(() => sleep(10)).then(() => heard.push('call'));
-    void limiter.drain().then(() => heard.push('idle'));
+    const seen: string[] = [];
+    void limiter.execute(() => sleep(10)).then(() => seen.push('call'));
+    void limiter.drain().then(() => seen.push('idle'));
     await clock.advance(10);
-    expect(heard).toEqual(['call', 'idle']);
+    expect(seen).toEqual(['call', 'idle']);
   });
 
-  it('ends an unbounded close when a bounded one gives up', async () => {
+  it('ends an unbounded close with a later bounded one', async () => {
     const { clock, limiter, sleep } = setup({ limit: 1 });
     void limiter.execute(() => sleep(1000));
     const waiting = limiter.acquire();
@@ -228,7 +228,7 @@ describe('ConcurrencyLimiter', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   });
 
-  it('closes: admits nobody, lets the rest finish until the deadline, rejects whoever still waits', async () => {
+  it('close admits no call, lets others finish within withinMs, and rejects the calls that still wait', async () => {
     const { clock, limiter, log, call } = setup({ limit: 1 });
     void call('runs', 100);
     void call('waits', 10);

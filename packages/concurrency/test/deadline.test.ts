@@ -14,7 +14,7 @@ async function setup(lengthsMs: readonly number[]) {
 }
 
 describe('a call with a deadline', () => {
-  it('is rejected at arrival if it would not be done in time, were it one of the longer ones', async () => {
+  it('is rejected on arrival if a long call would not be done in time', async () => {
     const same = await setup(Array.from({ length: 40 }, () => 100));
     const mixed = await setup(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 10 : 190)));
     for (const { limiter, work } of [same, mixed]) void limiter.execute(work(100));
@@ -27,7 +27,7 @@ describe('a call with a deadline', () => {
     ]);
   });
 
-  it('is rejected in its turn if it is too late for it, while somebody else waits', async () => {
+  it('is rejected in its turn if it is too late and another call waits', async () => {
     const { clock, limiter, work } = await setup([100, 100, 100]);
     const held = await limiter.acquire();
     const late = limiter.execute(work(100), { deadline: clock.now() + 250 });
@@ -43,7 +43,7 @@ describe('a call with a deadline', () => {
     expect(limiter.stats()).toMatchObject({ active: 0, queued: 0, rejected: 1 });
   });
 
-  it("takes nobody's place to be rejected at once", async () => {
+  it('evicts no call if it would be rejected anyway', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 2, maxQueue: 2, clock });
     const work = (): Promise<void> => new Promise((done) => void clock.setTimer(done, 100));
@@ -63,7 +63,7 @@ describe('a call with a deadline', () => {
     expect(limiter.stats()).toMatchObject({ queued: 0, active: 0 });
   });
 
-  it('is taken in where permits are free, though some calls would take too long', async () => {
+  it('is admitted while permits are free, although a long call would be late', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 2, maxQueue: 2, clock });
     const work = (ms: number) => () => new Promise<void>((done) => void clock.setTimer(done, ms));
@@ -82,7 +82,7 @@ describe('a call with a deadline', () => {
     (await heavy).release();
   });
 
-  it('may still try where nobody else would have the permit', async () => {
+  it('may start late if no other call waits for the permit', async () => {
     const { clock, limiter, work } = await setup([100, 100, 100]);
     const held = await limiter.acquire();
     const late = limiter.execute(work(40), { deadline: clock.now() + 250 });
@@ -92,9 +92,9 @@ describe('a call with a deadline', () => {
     await expect(late).resolves.toBeUndefined();
   });
 
-  it('does not spend permits on answers that come too late, however many come', async () => {
+  it('does not spend permits on late answers under overload', async () => {
     const { clock, limiter, work } = await setup([10, 190, 60, 10, 190, 140, 100, 20, 180, 100]);
-    // Numerical Recipes' generator: lengths from 0 to 200 ms that follow no pattern of the arrivals.
+    // Numerical Recipes' generator: lengths from 0 to 200 ms without a pattern.
     let state = 1;
     const nextLength = (): number => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

@@ -24,8 +24,8 @@ function setup(options: Partial<ConcurrencyLimiterOptions>) {
   return { clock, limiter, served, rejected, send };
 }
 
-describe('a limiter that shares', () => {
-  it('gives a client that sends ten times more than another no more than half', async () => {
+describe('a fair limiter', () => {
+  it('gives a client that sends ten times as many calls at most half of the permits', async () => {
     const { clock, served, send } = setup({ fair: true });
     for (let ms = 0; ms < 2000; ms += 20) {
       for (let i = 0; i < 10; i++) send('many', { key: 'many' });
@@ -38,7 +38,7 @@ describe('a limiter that shares', () => {
     expect(served.length).toBeGreaterThanOrEqual(199);
   });
 
-  it('lets it crowd the other out where it is not told to share', async () => {
+  it('serves in order of arrival by default, so that one client crowds out another', async () => {
     const { clock, served, send } = setup({});
     for (let ms = 0; ms < 2000; ms += 20) {
       for (let i = 0; i < 10; i++) send('many', { key: 'many' });
@@ -48,7 +48,7 @@ describe('a limiter that shares', () => {
     expect(served.filter(({ name }) => name === 'one').length).toBeLessThan(60);
   });
 
-  it('tells each how long it would have to wait for its own share', async () => {
+  it('estimates the wait of each key for its own share', async () => {
     const { clock, limiter, send } = setup({ fair: true });
     send('first');
     await clock.advance(WORK_MS);
@@ -59,7 +59,7 @@ describe('a limiter that shares', () => {
     expect(limiter.check({ key: 'one', deadline: clock.now() + 100 })).toBeUndefined();
   });
 
-  it('has whoever has most waiting make room, and tells when to return', async () => {
+  it('evicts a call of the key with most calls waiting, with a retryAfterMs', async () => {
     const { clock, limiter, rejected, send } = setup({ fair: true, maxQueue: 4 });
     send('first');
     await clock.advance(WORK_MS);
@@ -72,7 +72,7 @@ describe('a limiter that shares', () => {
   });
 });
 
-describe('a limiter that sheds what waits too long', () => {
+describe('a limiter with sojourn', () => {
   const overload = async (
     { clock, send }: ReturnType<typeof setup>,
     ms: number,
@@ -81,7 +81,7 @@ describe('a limiter that sheds what waits too long', () => {
     for (const end = clock.now() + ms; clock.now() < end; await clock.advance(everyMs)) send('call');
   };
 
-  it('keeps the wait below twice the target, whatever comes, and nobody loses a word', async () => {
+  it('keeps the wait below twice the target under overload, and settles every call', async () => {
     const limited = setup({ maxQueue: 1000, sojourn: { targetMs: 20 } });
     await overload(limited, 1000, 5);
     const { served, rejected, limiter } = limited;
@@ -97,7 +97,7 @@ describe('a limiter that sheds what waits too long', () => {
     }
   });
 
-  it('serves the newest first while overloaded, if it is asked to', async () => {
+  it('serves the newest call first while overloaded with newestFirst', async () => {
     const limited = setup({ maxQueue: 1000, sojourn: { targetMs: 20, newestFirst: true } });
     await overload(limited, 1000, 5);
     limited.served.length = 0;
@@ -105,7 +105,7 @@ describe('a limiter that sheds what waits too long', () => {
     expect(Math.max(...limited.served.map(({ waitedMs }) => waitedMs))).toBeLessThanOrEqual(5);
   });
 
-  it('takes in who has a deadline, if it serves the newest first', async () => {
+  it('admits a call with a deadline if it serves the newest call first', async () => {
     const limited = setup({ maxQueue: 1000, sojourn: { targetMs: 500, newestFirst: true } });
     const { clock, limiter, served, send } = limited;
     await overload(limited, 3000, 5);
@@ -115,7 +115,7 @@ describe('a limiter that sheds what waits too long', () => {
     expect(served.some(({ name }) => name === 'newest')).toBe(true);
   });
 
-  it('lets all who come wait where it was not asked to', async () => {
+  it('sheds nothing by default', async () => {
     const limited = setup({ maxQueue: 1000 });
     await overload(limited, 1000, 5);
     expect(limited.rejected).toEqual([]);

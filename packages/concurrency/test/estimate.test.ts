@@ -25,7 +25,7 @@ describe('the estimated wait', () => {
     expect(limiter.estimatedWaitMs(), 'paused').toBeUndefined();
   });
 
-  it('is left out of a rejection where it cannot be known', async () => {
+  it('is missing in a rejection while it is unknown', async () => {
     const { clock, limiter, run } = setup({ maxQueue: 1 });
     limiter.setLimit(0);
     void limiter.acquire().then((permit) => permit.release());
@@ -39,7 +39,7 @@ describe('the estimated wait', () => {
     await expect(limiter.acquire()).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: undefined });
   });
 
-  it('takes the age of the oldest call for its time before any has ended', async () => {
+  it('takes the age of the oldest call as the service time before any call has ended', async () => {
     const { clock, limiter, run } = setup({ limit: 2 });
     void run(1000);
     await clock.advance(50);
@@ -48,7 +48,7 @@ describe('the estimated wait', () => {
     expect(limiter.estimatedWaitMs()).toBe(40);
   });
 
-  it('does not reject for its deadline whom only the loop holds up', async () => {
+  it('does not reject a call for its deadline if only the loop budget delays it', async () => {
     const { clock, limiter, run } = setup({ limit: 10, loopYielding: 'always' });
     void run(100);
     await clock.advance(100);
@@ -58,7 +58,7 @@ describe('the estimated wait', () => {
     await expect(call).resolves.toBe('starts in the next turn');
   });
 
-  it('knows a new line by the one before: calls that compute share one thread, whatever the limit', async () => {
+  it('remembers from the last queue that computing calls share one thread', async () => {
     const { clock, limiter } = setup({ limit: 8, maxQueue: 100, loopYielding: 'always' });
     const compute = (): void => clock.jumpTo(clock.now() + 2);
     const burst = (): Promise<void>[] => Array.from({ length: 43 }, () => limiter.execute(compute));
@@ -72,7 +72,7 @@ describe('the estimated wait', () => {
     await Promise.all(second);
   });
 
-  it('counts only what goes first: the more important wait less', async () => {
+  it('counts only the calls that go first: higher priorities wait less', async () => {
     const { clock, limiter, run } = setup();
     void run(100);
     await clock.advance(100);
@@ -85,7 +85,7 @@ describe('the estimated wait', () => {
     await clock.advance(1000);
   });
 
-  it('admits an important call whose deadline only the unimportant would miss', async () => {
+  it('admits a call of high priority whose deadline lower priorities would miss', async () => {
     const { clock, limiter, run } = setup();
     void run(100);
     await clock.advance(100);
@@ -104,7 +104,7 @@ describe('the estimated wait', () => {
     expect(done).toBe(300);
   });
 
-  it('counts weights', async () => {
+  it('counts costs', async () => {
     const { clock, limiter, run } = setup({ limit: 4 });
     void run(100);
     await clock.advance(100);
@@ -114,7 +114,7 @@ describe('the estimated wait', () => {
     await clock.advance(1000);
   });
 
-  it('grows while work hangs, and is what it was when it goes on', async () => {
+  it('grows while a call hangs, and recovers afterwards', async () => {
     const { clock, limiter, run } = setup();
     void run(10);
     await clock.advance(10);
@@ -135,7 +135,7 @@ describe('the estimated wait', () => {
     await clock.advance(10);
   });
 
-  it('counts the age of permits that are held for long only for calls that have to wait for them', async () => {
+  it('counts the age of permits held for long only for calls that wait for them', async () => {
     const { clock, limiter, run } = setup({ limit: 3 });
     void run(10);
     await clock.advance(10);
@@ -149,7 +149,7 @@ describe('the estimated wait', () => {
     expect(limiter.estimatedWaitMs()).toBe(0);
   });
 
-  it('takes no call for older than it is, though not every start is timed', async () => {
+  it('does not overestimate the age of calls whose start was not timed', async () => {
     const { clock, limiter } = setup({ limit: 100 });
     for (let i = 0; i < 50; i++) await limiter.execute(() => {});
     await clock.advance(10_000);
@@ -160,7 +160,7 @@ describe('the estimated wait', () => {
     for (const permit of permits) permit?.release();
   });
 
-  it('is not deceived by calls that all end together', async () => {
+  it('is right for calls that all end together', async () => {
     const { clock, limiter, run } = setup({ limit: 4, maxQueue: 100 });
     for (let i = 0; i < 60; i++) void run(100);
     await clock.advance(1000);
@@ -170,7 +170,7 @@ describe('the estimated wait', () => {
     await clock.advance(1000);
   });
 
-  it('is not deceived by calls of equal length that end at uneven times', async () => {
+  it('is right for calls of equal length that end at uneven times', async () => {
     const { clock, limiter, run } = setup({ limit: 3, maxQueue: 100 });
     for (const gap of [0, 60, 20]) {
       await clock.advance(gap);
@@ -184,7 +184,7 @@ describe('the estimated wait', () => {
     await clock.advance(1000);
   });
 
-  it('sees that calls which compute share one thread, however many may run at once', async () => {
+  it('notices that computing calls share one thread', async () => {
     const { clock, limiter } = setup({ limit: 10, maxQueue: 100, loopYielding: 'always' });
     const started: number[] = [];
     const computing = (): void => {
@@ -211,7 +211,7 @@ describe('the estimated wait', () => {
     expect(estimated).toBeLessThan(1.2 * waited);
   });
 
-  it('is within the time of one call, if calls take equally long', async () => {
+  it('is right within one service time, if all calls take equally long', async () => {
     const work = fc.record({
       limit: fc.integer({ min: 1, max: 5 }),
       ms: fc.integer({ min: 1, max: 100 }),
@@ -242,8 +242,8 @@ describe('the estimated wait', () => {
   });
 });
 
-describe('the means', () => {
-  it('say how long calls run and how long those that wait do', async () => {
+describe('the means in stats()', () => {
+  it('say how long calls run and how long queued calls wait', async () => {
     const { clock, limiter, run } = setup();
     expect(limiter.stats()).toMatchObject({ serviceMs: undefined, waitMs: undefined });
     void run(100);

@@ -8,8 +8,8 @@ const computing = (clock: VirtualClock, ms: number, started: number[]) => (): vo
   clock.jumpTo(clock.now() + ms);
 };
 
-describe('the loop', () => {
-  it('is given back when calls that waited have used up the budget of a turn', async () => {
+describe('the event loop', () => {
+  it('gets its turn when queued calls have spent the loop budget', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 10, clock });
     const started: number[] = [];
@@ -24,11 +24,11 @@ describe('the loop', () => {
     first.release();
     await clock.advance(0);
     await Promise.all(calls);
-    // 2 ms each, 5 ms a turn: three a turn, and whoever else lives on the loop has its turn in between.
+    // 2 ms each, 5 ms a turn: three a turn, and other work gets its turn in between.
     expect(turns.slice(0, 4)).toEqual([3, 6, 9, 9]);
   });
 
-  it('with always, is given back between calls that could all have started at once', async () => {
+  it('gets its turn between calls that need not wait, with loopYielding always', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 10, maxQueue: 20, loopYielding: 'always', clock });
     const started: number[] = [];
@@ -40,7 +40,7 @@ describe('the loop', () => {
     expect(started).toHaveLength(10);
   });
 
-  it('without a queue starts what it may, rather than reject while permits are free', () => {
+  it('starts calls beyond the loop budget without a queue, instead of rejecting them while permits are free', () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 10, loopYielding: 'always', clock });
     const started: number[] = [];

@@ -13,7 +13,7 @@ interface Call {
   state: string;
 }
 
-/** What a limiter is, in the fewest words: lists that are searched. */
+/** A model of the limiter made of lists that are searched. */
 class Model {
   limit = 3;
   highest = 3;
@@ -67,7 +67,7 @@ class Model {
   }
 }
 
-/** The real one, driven in the same words. */
+/** The real limiter, driven by the same steps. */
 class Real {
   readonly clock = new VirtualClock();
   readonly limiter = new ConcurrencyLimiter({ limit: 3, maxQueue: MAX_QUEUE, clock: this.clock });
@@ -191,7 +191,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('a limiter', () => {
-  it('does what a few lines of searching lists would do', async () => {
+  it('behaves like a simple model made of lists', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
         const model = new Model();

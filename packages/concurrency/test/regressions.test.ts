@@ -16,16 +16,16 @@ describe('what other limiters got wrong', () => {
     expect(limiter.tryAcquire()).toBeUndefined();
   });
 
-  it('cockatiel: an accepted waiter is not rejected because a newcomer barged in', async () => {
+  it('cockatiel: a queued call is not rejected because a later call takes its permit', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 1 });
     const first = await limiter.acquire();
     const accepted = limiter.acquire();
     first.release();
     // Between the release and the microtask in which the waiter goes on.
     expect(limiter.tryAcquire()).toBeUndefined();
-    const newcomer = limiter.acquire();
+    const later = limiter.acquire();
     (await accepted).release();
-    (await newcomer).release();
+    (await later).release();
     expect(limiter.stats()).toMatchObject({ active: 0, rejected: 1 });
   });
 
@@ -70,7 +70,7 @@ describe('what other limiters got wrong', () => {
     expect(order).toEqual(['heavy', 'light']);
   });
 
-  it('hono: an error of the work does not eat the permit', async () => {
+  it('hono: an error of the work does not lose the permit', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1 });
     for (let i = 0; i < 3; i++) {
       await limiter.execute(() => Promise.reject(new Error('own'))).catch(() => {});
@@ -88,13 +88,13 @@ describe('what other limiters got wrong', () => {
     held.release();
   });
 
-  it('workerpool: no places to wait means none, not any number of them', async () => {
+  it('workerpool: a queue of length 0 is no unbounded queue', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 0 });
     await limiter.acquire();
     await expect(limiter.acquire()).rejects.toMatchObject({ code: 'CONCURRENCY_LIMIT' });
   });
 
-  it('effect: a waiter that is cancelled takes nothing with it', async () => {
+  it('effect: a cancelled call takes no permits with it', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 4, maxQueue: 10 });
     const held = await limiter.acquire();
     const controller = new AbortController();
@@ -113,7 +113,7 @@ describe('what other limiters got wrong', () => {
     expect(limiter.tryAcquire({ cost: 3 })).toBeUndefined();
   });
 
-  it('opossum: a rejection is no failure of the work and says so to whoever stands around it', async () => {
+  it('opossum: a rejection is no failure of the work and can be notified apart', async () => {
     const limiter = new ConcurrencyLimiter({ limit: 1 });
     await limiter.acquire();
     const error: unknown = await limiter.execute(() => 1).catch((reason: unknown) => reason);
@@ -121,14 +121,14 @@ describe('what other limiters got wrong', () => {
     expect(error).toMatchObject({ workBegan: false });
   });
 
-  it('fastq: who waits behind others keeps its own async context', async () => {
+  it('fastq: a queued call keeps the async context of its caller', async () => {
     const storage = new AsyncLocalStorage<number>();
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 10 });
     const calls = [1, 2, 3].map((n) => storage.run(n, () => limiter.execute(async () => storage.getStore())));
     expect(await Promise.all(calls)).toEqual([1, 2, 3]);
   });
 
-  it('under-pressure: when to come back is computed, not a constant', async () => {
+  it('under-pressure: retryAfterMs is computed, not a constant', async () => {
     const clock = new VirtualClock();
     const limiter = new ConcurrencyLimiter({ limit: 1, clock });
     const held = await limiter.acquire();

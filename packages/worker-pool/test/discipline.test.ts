@@ -20,7 +20,7 @@ function setup(options: Partial<WorkerPoolOptions>) {
 }
 
 describe('the discipline of the queue', () => {
-  it('shares the workers between those who submit, if it is asked to', async () => {
+  it('shares the workers between keys if it is fair', async () => {
     for (const fair of [true, false]) {
       const { clock, started, submit } = setup({ fair });
       for (let i = 0; i < 90; i++) submit('many');
@@ -30,7 +30,7 @@ describe('the discipline of the queue', () => {
     }
   });
 
-  it('sheds what has waited too long while the queue is overloaded, if it is asked to', async () => {
+  it('sheds jobs that have waited too long while overloaded, with sojourn', async () => {
     for (const sojourn of [{ targetMs: 20 }, undefined]) {
       const { clock, pool, started, submit } = setup({ sojourn });
       for (let ms = 0; ms < 400; ms += 5) {

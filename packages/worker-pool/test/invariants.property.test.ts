@@ -14,7 +14,7 @@ const step = fc.oneof(
       do: fc.constant('submit' as const),
       ms: fc.integer({ min: 0, max: 40 }),
       how: fc.constantFrom('works', 'throws', 'rejects'),
-      door: fc.constantFrom('submit' as const, 'trySubmit' as const, 'execute' as const),
+      method: fc.constantFrom('submit' as const, 'trySubmit' as const, 'execute' as const),
       priority: fc.integer({ min: 0, max: 2 }),
       timeoutMs: fc.option(fc.integer({ min: 0, max: 60 })),
     }),
@@ -47,7 +47,7 @@ class Job {
   }
 }
 
-/** A pool in use, every job of which looks around when it starts. */
+/** A pool in use, whose jobs check the invariants when they start. */
 class Scene {
   readonly clock = new VirtualClock();
   readonly pool = new WorkerPool({ workers: WORKERS, maxQueue: MAX_QUEUE, clock: this.clock });
@@ -55,14 +55,14 @@ class Scene {
   readonly consumed: Promise<unknown>[] = [];
   running = 0;
 
-  submit({ timeoutMs, priority, how, ms, door }: Submission): void {
+  submit({ timeoutMs, priority, how, ms, method }: Submission): void {
     const job = new Job(timeoutMs === null ? undefined : this.clock.now() + timeoutMs);
     const ctx = { deadline: job.deadline, priority, signal: job.controller.signal };
     const run = (given: unknown): Promise<void> => {
       expect(given).toBe(ctx);
       return this.#work(job, ms, how);
     };
-    const promise = this.pool[door as 'trySubmit'](run, ctx);
+    const promise = this.pool[method as 'trySubmit'](run, ctx);
     if (promise === undefined) {
       expect(job.began).toBe(0);
       return;
@@ -108,7 +108,7 @@ class Scene {
 }
 
 describe('a pool under any interleaving', () => {
-  it('settles every promise once, runs every job at most once and none too many, and counts them all', async () => {
+  it('settles every promise once, runs every job at most once and within the limit, and counts all of them', async () => {
     const plan = fc.record({
       steps: fc.array(step, { maxLength: 50 }),
       graceMs: fc.option(fc.integer({ min: 0, max: 60 })),

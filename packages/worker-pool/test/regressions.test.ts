@@ -102,17 +102,17 @@ describe('what other pools got wrong', () => {
     expect(started).toBe(true);
   });
 
-  it('piscina: the signal that the queue is full looks at the queue', async () => {
+  it('piscina: saturation is that of the queue, not of the workers', async () => {
     const pool = new WorkerPool({ workers: 2, maxQueue: 1 });
-    const told: boolean[] = [];
-    pool.onSaturation((saturated) => told.push(saturated));
+    const notified: boolean[] = [];
+    pool.onSaturation((saturated) => notified.push(saturated));
     for (let i = 0; i < 2; i++) void pool.submit(never);
-    expect(told, 'all workers are busy').toEqual([]);
+    expect(notified, 'all workers are busy').toEqual([]);
     void pool.submit(never);
-    expect(told, 'nobody else may wait').toEqual([true]);
+    expect(notified, 'the queue is full').toEqual([true]);
   });
 
-  it('effect: what is shed is told, and nothing else is lost', async () => {
+  it('effect: a shed job is rejected, and no other job is lost', async () => {
     const pool = new WorkerPool({ workers: 1, maxQueue: 1, autoStart: false });
     const shed = pool.submit(() => 'low', { priority: 0 });
     const kept = pool.submit(() => 'high', { priority: 1 });

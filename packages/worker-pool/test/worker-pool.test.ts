@@ -47,7 +47,7 @@ describe('WorkerPool', () => {
     });
   });
 
-  it('starts a job the moment it arrives when a worker is free, and costs nothing while idle', async () => {
+  it('starts a job in the call of submit when a worker is free, and costs nothing while idle', async () => {
     const { clock, pool } = setup();
     let started = false;
     const job = pool.submit(() => {
@@ -59,7 +59,7 @@ describe('WorkerPool', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('queues three times its workers by default, and rejects with the time in which the backlog drains', async () => {
+  it('queues three times its workers by default, and rejects with the time until the backlog is served', async () => {
     const { clock, pool, submit } = setup();
     void submit('first', 100);
     await clock.advance(100);
@@ -76,7 +76,7 @@ describe('WorkerPool', () => {
     await expect(pool.trySubmit(() => 'room again')).resolves.toBe('room again');
   });
 
-  it('sheds the least important for a more important job, and tells its owner', async () => {
+  it('evicts the job of lowest priority for one of higher priority', async () => {
     const { clock, log, submit } = setup({ workers: 1, maxQueue: 1 });
     void submit('runs', 10);
     void submit('low', 10);
@@ -91,7 +91,7 @@ describe('WorkerPool', () => {
     ]);
   });
 
-  it('gives a job its context, and passes its error on whether it throws or rejects', async () => {
+  it('passes the context to the job, and its error to the caller, thrown or rejected', async () => {
     const { pool } = setup();
     const ctx = { priority: 5 };
     await expect(pool.execute((given) => given, ctx)).resolves.toBe(ctx);
@@ -104,46 +104,7 @@ describe('WorkerPool', () => {
     expect(pool.stats()).toMatchObject({ active: 0, failed: 2, completed: 1 });
   });
 
-  it('starts nothing before start(), nor after stop(), and loses nothing meanwhile', async () => {
-    const { clock, pool, log, submit } = setup({ autoStart: false });
-    void submit('a', 10);
-    await clock.advance(100);
-    expect(log).toEqual([]);
-    pool.start();
-    await clock.advance(5);
-    pool.stop();
-    void submit('b', 10, { cost: 2 });
-    await clock.advance(100);
-    expect(log).toEqual(['a starts at 100', 'a ends at 110']);
-    pool.start();
-    await clock.advance(10);
-    expect(log.at(-1)).toBe('b ends at 215');
-  });
-
-  it('drains without closing', async () => {
-    const { clock, pool, submit } = setup();
-    void ['a', 'b', 'c'].map((name) => submit(name, 10));
-    let drained = false;
-    void pool.drain().then(() => {
-      drained = true;
-    });
-    await clock.advance(19);
-    expect(drained).toBe(false);
-    await clock.advance(1);
-    expect(drained).toBe(true);
-    await expect(pool.submit(() => 1)).resolves.toBe(1);
-  });
-
-  it('has told the last caller when it says that it is idle', async () => {
-    const { clock, pool, sleep } = setup();
-    const heard: string[] = [];
-    void pool.submit(() => sleep(10)).then(() => heard.push('job'));
-    void pool.drain().then(() => heard.push('idle'));
-    await clock.advance(10);
-    expect(heard).toEqual(['job', 'idle']);
-  });
-
-  it('remembers nothing of what has ended', async () => {
+  it('keeps no reference to jobs that have ended', async () => {
     const { pool } = setup();
     const ended: WeakRef<object>[] = [];
     const run = async (): Promise<void> => {
@@ -159,21 +120,21 @@ describe('WorkerPool', () => {
     expect(ended.map((ref) => ref.deref())).toEqual([undefined, undefined, undefined]);
   });
 
-  it('counts as rejected whom it rejected, once, and nobody who only had to wait', async () => {
+  it('counts every rejected job once, and no job that only had to wait', async () => {
     const { clock, pool, submit } = setup({ workers: 1, maxQueue: 1 });
     void submit('runs', 10);
     void submit('waits', 10);
     expect(pool.stats()).toMatchObject({ queued: 1, rejected: 0 });
-    void submit('is one too many', 10);
+    void submit('is rejected', 10);
     expect(pool.stats().rejected, 'at arrival').toBe(1);
-    void submit('makes it leave', 10, { priority: 1 });
+    void submit('evicts', 10, { priority: 1 });
     expect(pool.stats().rejected, 'while it waited').toBe(2);
     await expect(pool.submit(() => {}, { cost: 2 })).rejects.toThrow(RangeError);
     await clock.advance(20);
     expect(pool.stats()).toMatchObject({ admitted: 2, completed: 2, failed: 0, rejected: 2 });
   });
 
-  it('starts no job that was cancelled after it was handed a worker, and gives that to the next', async () => {
+  it('does not start a job that is cancelled after it got a worker, and starts the next one', async () => {
     const { pool } = setup({ workers: 1, autoStart: false });
     const controller = new AbortController();
     let ran = false;
@@ -192,7 +153,7 @@ describe('WorkerPool', () => {
     expect(pool.stats()).toMatchObject({ active: 0, admitted: 1, completed: 1, failed: 0, rejected: 1 });
   });
 
-  it('has its worker back when the caller hears of the end, whether the job waited, threw or neither', async () => {
+  it('frees the worker before the caller gets the result, whether the job waited, threw or neither', async () => {
     const { pool } = setup({ workers: 1 });
     const failure = new Error('own');
     const running: number[] = [];
@@ -211,7 +172,7 @@ describe('WorkerPool', () => {
     expect(running).toEqual([0, 0, 0]);
   });
 
-  it('follows the budget it was given', async () => {
+  it('follows the loop budget from its options', async () => {
     const clock = new VirtualClock();
     const pool = new WorkerPool({ workers: 10, clock, loopBudget: new LoopBudget(clock, 10) });
     let started = 0;
@@ -226,7 +187,7 @@ describe('WorkerPool', () => {
     expect(started).toBe(20);
   });
 
-  it('tells how long jobs run and wait', async () => {
+  it('measures how long jobs run and wait', async () => {
     const { clock, pool, submit } = setup({ workers: 1 });
     void submit('a', 40);
     void submit('b', 40);
@@ -234,58 +195,16 @@ describe('WorkerPool', () => {
     expect(pool.stats()).toMatchObject({ serviceMs: 40, waitMs: 40 });
   });
 
-  it('has aborted its signal also for who asks only after it gave up', async () => {
-    const { clock, pool, submit } = setup();
-    void submit('runs', 1000);
-    await Promise.all([pool.close({ withinMs: 10 }), clock.advance(10)]);
-    expect(pool.signal.aborted).toBe(true);
-    expect(pool.signal.reason).toMatchObject({ code: 'SHUTTING_DOWN' });
-    await clock.advance(1000);
-  });
-
-  it('closes gracefully: what was accepted is done, also if it was stopped', async () => {
-    const { clock, pool, log, submit } = setup({ workers: 1 });
-    void submit('a', 10);
-    void submit('b', 10);
-    pool.stop();
-    const { signal } = pool;
-    const closed = pool.close();
-    void submit('late', 10);
-    await clock.advance(20);
-    await closed;
-    expect(log.at(-1)).toBe('b ends at 20');
-    expect(log).toContain('late SHUTTING_DOWN');
-    expect(signal.aborted).toBe(false);
-  });
-
-  it('gives up at the deadline: every promise settles, running jobs are told, and their workers stay busy', async () => {
-    const { clock, pool, log, submit } = setup({ workers: 1 });
-    void submit('runs', 100);
-    void submit('waits', 10);
-    const { signal } = pool;
-    const closed = pool.close({ withinMs: 50 });
-    await clock.advance(50);
-    await closed;
-    await clock.advance(0);
-    expect(log).toEqual(['runs starts at 0', 'waits SHUTTING_DOWN', 'runs SHUTTING_DOWN']);
-    expect(signal.aborted).toBe(true);
-    expect(pool.stats().active).toBe(1);
-    await clock.advance(50);
-    expect(pool.stats()).toMatchObject({ active: 0, completed: 1 });
-    await pool[Symbol.asyncDispose]();
-    expect(clock.pendingTimers).toBe(0);
-  });
-
-  it('tells a full queue from one that has room again', async () => {
+  it('notifies when its queue is full and when it is back to half', async () => {
     const { clock, pool, submit } = setup({ workers: 1, maxQueue: 2 });
-    const told: boolean[] = [];
-    pool.onSaturation((saturated) => told.push(saturated));
+    const notified: boolean[] = [];
+    pool.onSaturation((saturated) => notified.push(saturated));
     void ['a', 'b', 'c'].map((name) => submit(name, 10));
     await clock.advance(30);
-    expect(told).toEqual([true, false]);
+    expect(notified).toEqual([true, false]);
   });
 
-  it('gives the loop back between jobs that compute', async () => {
+  it('lets the event loop turn between jobs that compute', async () => {
     const { clock, pool } = setup({ workers: 10 });
     let started = 0;
     const jobs = Array.from({ length: 10 }, () =>
