@@ -1,4 +1,4 @@
-/** What the wait before a retry is made from. */
+/** What the pause before a retry is computed from. */
 export interface Backoff {
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
@@ -6,11 +6,10 @@ export interface Backoff {
 }
 
 /**
- * Milliseconds to wait after try number `attempt` (from 1): evenly anywhere from 0 to a limit that doubles with each try
- * ("full jitter"), so that those who failed together do not return together. It comes on top of `serverDelayMs`, what the
- * other side has asked for.
+ * Computes the pause after attempt number `attempt` (from 1): `serverDelayMs`, plus a random time between 0 and a limit that
+ * doubles with each attempt ("full jitter"), so that calls that failed together do not return together.
  */
-export function waitAfter(attempt: number, serverDelayMs: number, backoff: Backoff): number {
+export function pauseAfter(attempt: number, serverDelayMs: number, backoff: Backoff): number {
   const limitMs = Math.min(backoff.maxBackoffMs, backoff.backoffMs * 2 ** (attempt - 1));
   return serverDelayMs + backoff.random() * limitMs;
 }

@@ -1,8 +1,10 @@
-export type { Fetch, RetryingFetchOptions } from './fetch-options.ts';
+export { mayHaveTakenEffect } from './attempt-effect.ts';
+export type { Fetch, RetryingFetchOptions } from './fetch/fetch-options.ts';
+export { createRetryingFetch, type RetryingFetch } from './fetch/retrying-fetch.ts';
 export type { RetryingOptions, RetryOptions } from './options.ts';
-export type { RetryEvent, RetryStats } from './retrier.ts';
-export { Retry, retry } from './retry.ts';
+export { Retry, type RetryCallOptions, retry } from './retry.ts';
 export { parseRetryAfter } from './retry-after.ts';
 export { RetryBudget, type RetryBudgetOptions, type RetryBudgetStats } from './retry-budget.ts';
-export { createRetryingFetch, type RetryingFetch } from './retrying-fetch.ts';
-export type { RetryDecision, Settled } from './verdict.ts';
+export type { AttemptResult, RetryDecision } from './retry-decision.ts';
+export type { RetryEvent } from './retry-loop.ts';
+export type { RetryStats } from './retry-stats.ts';

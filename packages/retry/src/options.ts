@@ -8,72 +8,92 @@ import {
   checkOptions,
   checkPositive,
   neverThrowing,
+  optionNames,
 } from '@bp/core/kit';
 import { RetryBudget } from './retry-budget.ts';
-import { defaultVerdict, type RetryDecision, type Settled } from './verdict.ts';
+import { type AttemptResult, decideByDefault, type RetryDecision } from './retry-decision.ts';
 
-/** What everything that retries can be told. */
+/** The options that `Retry` and `createRetryingFetch` share. */
 export interface RetryingOptions {
-  /** Tries of one call, the first one included (1 to 999). Default: 3. */
+  /** Attempts of one call, the first one included (1 to 999). Default: 3. */
   readonly maxAttempts?: number | undefined;
-  /** Milliseconds that the wait before the second try is drawn from; doubles with each try (> 0). Default: 50. */
+  /** Milliseconds of the longest backoff after the first attempt; doubles with each attempt (> 0). Default: 50. */
   readonly backoffMs?: number | undefined;
-  /** The most milliseconds a wait is drawn from (>= `backoffMs`). Default: 20 000, at least `backoffMs`. */
+  /** The longest backoff in milliseconds (>= `backoffMs`). Default: 20 000, at least `backoffMs`. */
   readonly maxBackoffMs?: number | undefined;
   /**
-   * The longest wait in milliseconds that the other side may ask for (>= 0). Whoever asks for more is not retried; the
-   * answer is returned at once. Default: 30 000.
+   * The longest delay in milliseconds that the other side may ask for (>= 0). A call that is asked for more is not retried:
+   * its answer is returned at once. Default: 30 000.
    */
   readonly maxRetryAfterMs?: number | undefined;
-  /** Milliseconds that one try may take (>= `minAttemptMs`). Default: as many as the deadline leaves. */
+  /** Milliseconds that one attempt may take (>= `minAttemptMs`). Default: as many as the deadline leaves. */
   readonly attemptTimeoutMs?: number | undefined;
-  /** Calls that may wait for their next try at once (>= 0); beyond, calls are not retried. Default: 1000. */
-  readonly maxWaiting?: number | undefined;
-  /** Bounds how much all who share it retry. Default: one of its own with that class's defaults. */
+  /** Calls that may pause at once before their next attempt (>= 0); any further call is not retried. Default: 1000. */
+  readonly maxPauses?: number | undefined;
+  /** Bounds the retries of everything that shares it. Default: an own one with the defaults of `RetryBudget`. */
   readonly budget?: RetryBudget | undefined;
-  /** What it is called in rejections (1 to 100 characters). Default: the kebab-case name of what is made. */
+  /** The `rejectedBy` of its rejections (1 to 100 characters). Default: `retry` or `retrying-fetch`. */
   readonly name?: string | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
-  /** Numbers from 0 to 1 for the jitter. Default: `Math.random`. */
+  /** Returns numbers from 0 to 1 for the jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
+/** The names of all {@link RetryingOptions}. */
+export const retryingOptionNames: readonly string[] = /* @__PURE__ */ optionNames<RetryingOptions>({
+  maxAttempts: true,
+  backoffMs: true,
+  maxBackoffMs: true,
+  maxRetryAfterMs: true,
+  attemptTimeoutMs: true,
+  maxPauses: true,
+  budget: true,
+  name: true,
+  clock: true,
+  random: true,
+});
+
 /** Options of `Retry`. */
 export interface RetryOptions extends RetryingOptions {
-  /** Milliseconds below which a try is not worth starting: no try begins with less until the deadline (> 0). Default: 1. */
+  /** Milliseconds below which an attempt does not begin: less time until the deadline is not worth it (> 0). Default: 1. */
   readonly minAttemptMs?: number | undefined;
   /**
-   * What follows from a try; undefined leaves it to the default: results are final, errors are retried, no earlier than
-   * their `retryAfterMs` if they have one, except cancellations and rejections that time does not heal. If it throws the
-   * default holds too, and what it threw surfaces as an uncaught exception.
+   * Decides what follows an attempt; undefined leaves it to the default: results are final, errors are retried, no earlier
+   * than their `retryAfterMs`, except cancellations and primitives that are closing. If it throws, the default holds and its
+   * error surfaces as an uncaught exception.
    */
-  readonly classify?: ((settled: Settled, attempt: number) => RetryDecision | undefined) | undefined;
+  readonly classify?: ((ended: AttemptResult, attempt: number) => RetryDecision | undefined) | undefined;
 }
 
-/** What everything that retries holds: nothing is undefined. */
+const OWN_NAMES = /* @__PURE__ */ optionNames<Pick<RetryOptions, 'minAttemptMs' | 'classify'>>({
+  minAttemptMs: true,
+  classify: true,
+});
+
+/** The shared options with all defaults. */
 export interface ResolvedRetryingOptions {
   readonly maxAttempts: number;
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
   readonly maxRetryAfterMs: number;
-  /** Infinity if a try may take as long as it likes. */
+  /** `Infinity` without a limit. */
   readonly attemptTimeoutMs: number;
   readonly minAttemptMs: number;
-  readonly maxWaiting: number;
+  readonly maxPauses: number;
   readonly budget: RetryBudget;
   readonly name: string;
   readonly clock: Clock;
   readonly random: () => number;
 }
 
-/** The same for `Retry`. */
+/** The options of `Retry` with all defaults. */
 export interface ResolvedRetryOptions extends ResolvedRetryingOptions {
-  readonly classify: (settled: Settled, attempt: number) => RetryDecision;
+  readonly classify: (ended: AttemptResult, attempt: number) => RetryDecision;
 }
 
-/** The most that an attempt header says in three digits. */
-const MOST_ATTEMPTS = 999;
+/** The most attempts that the attempt header can number. */
+const MAX_ATTEMPTS = 999;
 
 function checkBudget(value: RetryBudget): RetryBudget {
   const methods = value as { [method in 'recordRequest' | 'tryAcquire' | 'refund']?: unknown };
@@ -90,8 +110,8 @@ export function resolveRetrying(
   name: string,
 ): ResolvedRetryingOptions {
   const maxAttempts = checkInteger('maxAttempts', options.maxAttempts ?? 3);
-  if (maxAttempts > MOST_ATTEMPTS) {
-    throw new RangeError(`maxAttempts must be at most ${MOST_ATTEMPTS}, got ${maxAttempts}`);
+  if (maxAttempts > MAX_ATTEMPTS) {
+    throw new RangeError(`maxAttempts must be at most ${MAX_ATTEMPTS}, got ${maxAttempts}`);
   }
   const backoffMs = checkPositive('backoffMs', options.backoffMs ?? 50);
   const maxBackoffMs = checkPositive('maxBackoffMs', options.maxBackoffMs ?? Math.max(20_000, backoffMs));
@@ -112,20 +132,29 @@ export function resolveRetrying(
     maxRetryAfterMs: checkNonNegative('maxRetryAfterMs', options.maxRetryAfterMs ?? 30_000),
     attemptTimeoutMs: attemptTimeoutMs ?? Number.POSITIVE_INFINITY,
     minAttemptMs,
-    maxWaiting: checkInteger('maxWaiting', options.maxWaiting ?? 1000, 0),
+    maxPauses: checkInteger('maxPauses', options.maxPauses ?? 1000, 0),
     budget: checkBudget(options.budget ?? new RetryBudget({ clock })),
     name: checkName('name', options.name ?? name),
     clock,
-    random: checkFunction('random', options.random ?? Math.random),
+    random: neverThrowing(checkFunction('random', options.random ?? Math.random), () => 1),
   };
 }
 
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveOptions(options: RetryOptions): ResolvedRetryOptions {
-  const { classify = defaultVerdict } = checkOptions(options);
-  const verdict = neverThrowing(checkFunction('classify', classify), () => undefined);
+  const { classify, minAttemptMs = 1 } = checkOptions(options, [...retryingOptionNames, ...OWN_NAMES]);
   return {
-    ...resolveRetrying(options, checkPositive('minAttemptMs', options.minAttemptMs ?? 1), 'retry'),
-    classify: (settled, attempt) => verdict(settled, attempt) ?? defaultVerdict(settled),
+    ...resolveRetrying(options, checkPositive('minAttemptMs', minAttemptMs), 'retry'),
+    classify: withFallback(classify, decideByDefault),
   };
+}
+
+/** Returns `classify`, with `fallback` where it returns undefined or throws. */
+export function withFallback(
+  classify: RetryOptions['classify'],
+  fallback: ResolvedRetryOptions['classify'],
+): ResolvedRetryOptions['classify'] {
+  if (classify === undefined) return fallback;
+  const decide = neverThrowing(checkFunction('classify', classify), () => undefined);
+  return (ended, attempt) => decide(ended, attempt) ?? fallback(ended, attempt);
 }

@@ -1,48 +1,67 @@
 import { type Clock, systemClock } from '@bp/core';
-import { checkBetween, checkClock, checkNonNegative, checkOptions, checkPositive } from '@bp/core/kit';
+import {
+  checkBetween,
+  checkClock,
+  checkNonNegative,
+  checkOptions,
+  checkPositive,
+  optionNames,
+} from '@bp/core/kit';
 
 /** Options of `RetryBudget`. */
 export interface RetryBudgetOptions {
-  /** Retries that each request pays for (0 to 1): how much retries may add to the load. Default: 0.1. */
+  /** Retries that each request adds (0 to 1): by how much retries may increase the load. Default: 0.1. */
   readonly share?: number | undefined;
-  /** Retries a window that nobody needs to pay for, so that those who ask rarely may retry too (>= 0). Default: 10. */
+  /**
+   * Retries in `windowMs` without any request, so that rare callers may retry too (>= 0). Below 1 it takes
+   * `windowMs / minRetries` to earn one. Default: 10.
+   */
   readonly minRetries?: number | undefined;
-  /** Milliseconds in which `minRetries` come back (> 0). Default: 10 000. */
+  /** Milliseconds in which `minRetries` are earned (> 0). Default: 10 000. */
   readonly windowMs?: number | undefined;
-  /** The most that can be saved up for a bad moment, in retries (>= `minRetries`). Default: 100, at least `minRetries`. */
+  /** The most retries that can be saved (>= 1, >= `minRetries`). Default: 100, at least `minRetries`. */
   readonly maxSaved?: number | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
   readonly clock?: Clock | undefined;
 }
 
-/** A snapshot of a `RetryBudget`: a gauge and counters that only grow. */
+/** A snapshot of a `RetryBudget`: a gauge and counters. */
 export interface RetryBudgetStats {
-  /** Retries that could be made now. */
+  /** Retries that are granted now. */
   readonly available: number;
-  /** Requests that paid in. */
+  /** Requests that added their share. */
   readonly requests: number;
-  /** Retries paid for. */
+  /** Retries granted. */
   readonly retries: number;
-  /** Those of them that were given back, because they were not made. */
+  /** Retries that were given back because they were not made. */
   readonly refunded: number;
-  /** Retries that could not be paid for. */
+  /** Retries that were not granted. */
   readonly rejected: number;
 }
+
+const BUDGET_OPTIONS = /* @__PURE__ */ optionNames<RetryBudgetOptions>({
+  share: true,
+  minRetries: true,
+  windowMs: true,
+  maxSaved: true,
+  clock: true,
+});
 
 /** Sums of shares such as ten times 0.1 miss whole numbers by less than this. */
 const ROUNDING = 1e-9;
 
 /**
- * How many retries a client may make, however much fails: what cannot be paid for is not retried. Share one between
- * all callers of a dependency.
+ * Bounds the retries of a client, however much fails. Share one between all callers of a dependency.
  *
- * Each request pays `share` in, each retry takes 1 out, and below `minRetries` time fills it up. So in any stretch of
- * time retries are at most what was saved before it (never more than `maxSaved`), `share` of the requests in it, and
- * `minRetries` a window; a new budget begins with `minRetries`.
+ * Each request adds `share`, each retry takes 1, and time fills it up to `minRetries` (at least 1 if `minRetries` is above 0). In
+ * any stretch of time, retries are at most what was saved before it (never more than `maxSaved`), `share` of the requests in
+ * it, and `minRetries` for each `windowMs`. A new budget holds `minRetries`.
  */
 export class RetryBudget {
   readonly #share: number;
   readonly #minRetries: number;
+  /** Up to where time fills it: a whole retry, or it would never grant one. */
+  readonly #floor: number;
   readonly #windowMs: number;
   readonly #maxSaved: number;
   readonly #clock: Clock;
@@ -55,29 +74,30 @@ export class RetryBudget {
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: RetryBudgetOptions = {}) {
-    checkOptions(options);
+    checkOptions(options, BUDGET_OPTIONS);
     this.#share = checkBetween('share', options.share ?? 0.1, 0, 1);
     this.#minRetries = checkNonNegative('minRetries', options.minRetries ?? 10);
     this.#windowMs = checkPositive('windowMs', options.windowMs ?? 10_000);
     this.#maxSaved = checkNonNegative('maxSaved', options.maxSaved ?? Math.max(100, this.#minRetries));
-    if (this.#maxSaved < this.#minRetries) {
+    if (this.#maxSaved < Math.max(1, this.#minRetries)) {
       throw new RangeError(
-        `maxSaved must be at least minRetries = ${this.#minRetries}, got ${this.#maxSaved}`,
+        `maxSaved must be at least 1 and minRetries = ${this.#minRetries}, got ${this.#maxSaved}`,
       );
     }
+    this.#floor = this.#minRetries > 0 ? Math.max(1, this.#minRetries) : 0;
     this.#clock = checkClock('clock', options.clock ?? systemClock);
     this.#saved = this.#minRetries;
     this.#filledAt = this.#clock.now();
   }
 
-  /** Pays in for a request: for its first try, not for those that follow. */
+  /** Adds the share of a request: once for its first attempt. */
   recordRequest(): void {
     this.#fill();
     this.#requests++;
     this.#saved = Math.min(this.#maxSaved, this.#saved + this.#share);
   }
 
-  /** Takes out one retry, or says that there is none. Never throws, allocates nothing. */
+  /** Takes one retry; false if there is none. Never throws, allocates nothing. */
   tryAcquire(): boolean {
     this.#fill();
     if (this.#saved < 1 - ROUNDING) {
@@ -89,13 +109,13 @@ export class RetryBudget {
     return true;
   }
 
-  /** Gives back a retry that was taken out and not made. */
+  /** Gives back a retry that was taken but not made. */
   refund(): void {
     this.#refunded++;
     this.#saved = Math.min(this.#maxSaved, this.#saved + 1);
   }
 
-  /** A snapshot; reading it costs nobody else anything. */
+  /** Returns a snapshot of its gauge and counters. */
   stats(): RetryBudgetStats {
     this.#fill();
     return {
@@ -107,13 +127,13 @@ export class RetryBudget {
     };
   }
 
-  /** Time fills up to the floor only; time that goes backwards fills nothing. */
+  /** Fills it up to the floor; time that goes backwards fills nothing. */
   #fill(): void {
     const now = this.#clock.now();
     const elapsedMs = now - this.#filledAt;
     if (!(elapsedMs > 0)) return;
     this.#filledAt = now;
-    if (this.#saved >= this.#minRetries) return;
-    this.#saved = Math.min(this.#minRetries, this.#saved + (elapsedMs * this.#minRetries) / this.#windowMs);
+    if (this.#saved >= this.#floor) return;
+    this.#saved = Math.min(this.#floor, this.#saved + (elapsedMs * this.#minRetries) / this.#windowMs);
   }
 }

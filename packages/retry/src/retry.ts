@@ -1,93 +1,131 @@
-import { type CallContext, type Clock, type Policy, systemClock, type Unsubscribe } from '@bp/core';
-import { checkOptions, EMPTY_CONTEXT } from '@bp/core/kit';
-import { LinkedContext } from './linked-context.ts';
-import { type ResolvedRetryOptions, type RetryOptions, resolveOptions } from './options.ts';
-import { Retrier, type RetryEvent, type RetryStats } from './retrier.ts';
+import {
+  type CallContext,
+  type Clock,
+  type DrainOptions,
+  type Policy,
+  type RejectedError,
+  systemClock,
+  type Unsubscribe,
+} from '@bp/core';
+import {
+  checkFunction,
+  checkOptions,
+  deriveContext,
+  EMPTY_CONTEXT,
+  neverThrowing,
+  optionNames,
+  raceContext,
+} from '@bp/core/kit';
+import { type ResolvedRetryOptions, type RetryOptions, resolveOptions, withFallback } from './options.ts';
 import { RetryBudget } from './retry-budget.ts';
+import { type RetryEvent, RetryLoop, type RetryRules } from './retry-loop.ts';
+import type { RetryStats } from './retry-stats.ts';
 
-/** A context that makes others of its own kind, such as a `RequestContext`: a function may count on its kind. */
-interface Parent extends CallContext {
-  child(options: { readonly timeoutMs: number }): CallContext & { end(): void };
+/** Rules of one call of `Retry.execute`, beside those of its options. */
+export interface RetryCallOptions {
+  /** Decides what follows an attempt; undefined leaves it to the `classify` of the `Retry`. */
+  readonly classify?: RetryOptions['classify'];
+  /** Called for each attempt of this call that will be followed by another, as `Retry.onRetry` is. */
+  readonly onRetry?: ((event: RetryEvent) => void) | undefined;
 }
 
-function isParent(ctx: CallContext): ctx is Parent {
-  return typeof (ctx as Partial<Parent>).child === 'function';
-}
+const CALL_OPTIONS = /* @__PURE__ */ optionNames<RetryCallOptions>({ classify: true, onRetry: true });
 
 /**
- * Calls a function again when it fails, as long as that can help and cannot hurt: after a wait drawn at random, never
- * earlier than whoever rejected has said, only while the deadline holds another try and the budget pays for it. What is
- * tried must be safe to repeat.
+ * Repeats a call that fails, after a random pause: never earlier than a rejection asks for, and only while the deadline leaves
+ * time and the budget pays. The function must be safe to repeat.
  */
 export class Retry implements Policy, AsyncDisposable {
   readonly #options: ResolvedRetryOptions;
-  readonly #retrier: Retrier;
+  readonly #loop: RetryLoop;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: RetryOptions = {}) {
     this.#options = resolveOptions(options);
-    this.#retrier = new Retrier(this.#options);
+    this.#loop = new RetryLoop(this.#options);
   }
 
-  execute<T>(fn: (ctx: CallContext, attempt: number) => T | PromiseLike<T>): Promise<T>;
-  execute<T, C extends CallContext>(fn: (ctx: C, attempt: number) => T | PromiseLike<T>, ctx: C): Promise<T>;
   /**
-   * Calls `fn` with the context and the number of the try, from 1, until it has an answer that is final or no other try
-   * is made; that answer, result or error, is the result. With `attemptTimeoutMs` each try has a context of its own: a
-   * child of `ctx` if it can have children, else a plain one.
+   * Calls `fn` with the context and the number of the attempt, from 1, until an attempt is final or may not be repeated. The
+   * result or error of the last attempt is that of the call. With `attemptTimeoutMs` each attempt has a context derived from
+   * `ctx`.
    *
-   * Rejects with a `RejectedError` of code `DEADLINE_EXCEEDED` (the deadline does not even hold one try), `CANCELLED` (at
-   * arrival or while it waits) or `SHUTTING_DOWN`; a deadline that passes while it waits is answered with the last error.
+   * Rejects with a `RejectedError` of code `DEADLINE_EXCEEDED` (the deadline leaves no time for one attempt), `CANCELLED` (on
+   * arrival or in a pause) or `SHUTTING_DOWN`. A deadline that passes in a pause gives the last error. Rejects with a TypeError
+   * or RangeError if an argument is wrong. A pause keeps the process alive, an attempt's timeout does not.
    */
-  execute<T>(
-    fn: (ctx: never, attempt: number) => T | PromiseLike<T>,
+  async execute<T>(
+    fn: (ctx: CallContext, attempt: number) => T | PromiseLike<T>,
     ctx: CallContext = EMPTY_CONTEXT,
+    options?: RetryCallOptions,
   ): Promise<T> {
-    const { attemptTimeoutMs, classify } = this.#options;
+    checkFunction('fn', fn);
+    const rules = this.#rulesOf<T>(options);
     const attempt =
-      attemptTimeoutMs === Number.POSITIVE_INFINITY
+      this.#options.attemptTimeoutMs === Number.POSITIVE_INFINITY
         ? (number: number) => fn(ctx, number)
-        : (number: number) => this.#bounded(fn, ctx, number);
-    return this.#retrier.run(attempt, ctx, { classify });
-  }
-
-  /** Calls `listener` for each try that will be followed by another, before the wait; a wait that is cut short stays told. */
-  onRetry(listener: (event: RetryEvent) => void): Unsubscribe {
-    return this.#retrier.onRetry(listener);
-  }
-
-  /** A snapshot; reading it costs nobody else anything. */
-  stats(): RetryStats {
-    return this.#retrier.stats();
+        : (number: number) => this.#attempt(fn, ctx, number);
+    return await this.#loop.run(attempt, ctx, rules);
   }
 
   /**
-   * Begins no try any more: new calls are rejected with `SHUTTING_DOWN`, those that wait are answered at once with their
-   * last error. Resolves when those that run have ended, or when `ctx` ends; they are not interrupted. Idempotent.
+   * Returns the rejection with which `execute` would reject now, or undefined. Counts nothing and notifies no listener.
+   *
+   * @throws TypeError or RangeError if `ctx.deadline` is wrong.
    */
-  close(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
-    return this.#retrier.close(ctx);
+  check(ctx: CallContext = EMPTY_CONTEXT): RejectedError | undefined {
+    return this.#loop.check(ctx);
   }
 
-  /** The same as `close()`. */
+  /** Calls `listener` for each attempt that will be followed by another, before the pause. */
+  onRetry(listener: (event: RetryEvent) => void): Unsubscribe {
+    return this.#loop.onRetry(listener);
+  }
+
+  /** Calls `listener` once for every call that is rejected, on arrival or in a pause. */
+  onRejected(listener: (rejection: RejectedError) => void): Unsubscribe {
+    return this.#loop.onRejected(listener);
+  }
+
+  /** Returns a snapshot of its gauges and counters. */
+  stats(): RetryStats {
+    return this.#loop.stats();
+  }
+
+  /**
+   * Begins no further attempt: new calls are rejected with `SHUTTING_DOWN`, pausing calls end at once with their last error.
+   * Resolves when the running attempts have ended, which are not interrupted, or when the time is up. Idempotent. Keeps the
+   * process alive until then. Rejects with a TypeError or RangeError naming a wrong option.
+   */
+  close(options?: DrainOptions): Promise<void> {
+    return this.#loop.close(options);
+  }
+
+  /** Does the same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #bounded<T>(
-    fn: (ctx: never, attempt: number) => T | PromiseLike<T>,
+  #rulesOf<T>(options: RetryCallOptions | undefined): RetryRules<T> {
+    if (options === undefined) return this.#options;
+    const { classify, onRetry } = checkOptions(options, CALL_OPTIONS);
+    return {
+      classify: withFallback(classify, this.#options.classify),
+      onRetry: onRetry && neverThrowing(checkFunction('onRetry', onRetry), () => {}),
+    };
+  }
+
+  async #attempt<T>(
+    fn: (ctx: CallContext, attempt: number) => T | PromiseLike<T>,
     ctx: CallContext,
     attempt: number,
   ): Promise<T> {
-    const { attemptTimeoutMs, clock, name } = this.#options;
-    const deadline = Math.min(ctx.deadline ?? Number.POSITIVE_INFINITY, clock.now() + attemptTimeoutMs);
-    const linked = new LinkedContext([ctx], { deadline, clock, name });
-    const child = isParent(ctx) ? ctx.child({ timeoutMs: attemptTimeoutMs }) : undefined;
+    const { attemptTimeoutMs: timeoutMs, clock, name } = this.#options;
+    const attemptCtx = deriveContext(ctx, { timeoutMs, clock, name });
     try {
-      return await linked.run(() => fn((child ?? linked) as never, attempt));
+      return await raceContext(attemptCtx, { clock, name }, () => fn(attemptCtx, attempt));
     } finally {
-      linked.end();
-      child?.end();
+      attemptCtx.end();
     }
   }
 }
@@ -104,8 +142,8 @@ function budgetOf(clock: Clock): RetryBudget {
 }
 
 /**
- * Calls `fn` as {@link Retry.execute} does, without an object to keep. All calls that are given no budget share one, so
- * that they cannot amplify an outage between them either.
+ * Calls `fn` as {@link Retry.execute} does, without an object to keep. All such calls without a `budget` share one per clock,
+ * so that together they cannot amplify an outage either.
  *
  * @throws TypeError or RangeError (as a rejection) naming the first option that is wrong.
  */

@@ -2,7 +2,7 @@ import { type CallContext, type Policy, RejectedError } from '@bp/core';
 import { describe, expect, it } from 'vitest';
 import { answer, scripted } from './scripted-fetch.ts';
 
-/** A policy that notes what comes of each call, as a breaker does; rejects while `rejection` is set. */
+/** A policy that records the outcome of each call, as a breaker does; rejects while `rejection` is set. */
 class Recorder implements Policy {
   readonly outcomes: unknown[] = [];
   rejection: RejectedError | undefined;
@@ -21,7 +21,7 @@ class Recorder implements Policy {
 }
 
 describe('breakerFor', () => {
-  it('is asked for the host of each call, and stands around each try', async () => {
+  it('is called with the host of each call and wraps each attempt', async () => {
     const hosts: string[] = [];
     const breakers = { 'a.example': new Recorder(), 'b.example:8080': new Recorder() };
     const { clock, fetch } = scripted([503], {
@@ -40,7 +40,7 @@ describe('breakerFor', () => {
     expect(breakers['b.example:8080'].outcomes).toEqual(['success']);
   });
 
-  it('sees answers from 500 on as errors that say when to come back, and the caller sees answers', async () => {
+  it('gets responses from 500 on as errors with their retryAfterMs; the caller gets the responses', async () => {
     const breaker = new Recorder();
     const steps = [
       answer(500),
@@ -53,10 +53,10 @@ describe('breakerFor', () => {
     const [plain, told, ...rest] = breaker.outcomes;
     expect(plain).toMatchObject({ message: 'HTTP status 500', retryAfterMs: undefined });
     expect(told).toMatchObject({ message: 'HTTP status 503', retryAfterMs: 2000 });
-    expect(rest, 'a rejection and a mistake of ours are no failures').toEqual(['success', 'success']);
+    expect(rest, '429 and 404 are no failures of the host').toEqual(['success', 'success']);
   });
 
-  it('rejects in its own words, and is asked again no earlier than it says', async () => {
+  it('rejects the attempt, and the next one begins no earlier than its retryAfterMs', async () => {
     const breaker = new Recorder();
     breaker.rejection = new RejectedError('CIRCUIT_OPEN', 'breaker', { retryAfterMs: 1000 });
     const { clock, fetch, seen } = scripted([], { breakerFor: () => breaker });
@@ -72,7 +72,7 @@ describe('breakerFor', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('is told that a try did not answer in time, and that a caller left', async () => {
+  it('can tell a missed deadline from a caller that cancelled', async () => {
     const breaker = new Recorder();
     const { clock, fetch } = scripted(['hang', 'hang'], { breakerFor: () => breaker, maxAttempts: 1 });
     const late = fetch('https://a.example/', {}, { deadline: 100 }).catch(() => {});
@@ -89,7 +89,7 @@ describe('breakerFor', () => {
     ]);
   });
 
-  it('may hand each try a context of its own', async () => {
+  it('may give each attempt a context of its own', async () => {
     const shorter: Policy = {
       execute: async <T>(fn: (ctx: never) => T | PromiseLike<T>) => await fn({ deadline: 110 } as never),
     };

@@ -13,7 +13,7 @@ describe('cancellation of a fetch', () => {
       'the signal of the Request',
       (signal: AbortSignal): [string | Request, RequestInit] => [new Request(URL_A, { signal }), {}],
     ],
-  ])('through %s rejects with its reason, while a try runs and while it waits', async (_, call) => {
+  ])('through %s rejects with its reason, in an attempt and in a pause', async (_, call) => {
     for (const step of ['hang', 503] as const) {
       const { clock, fetch, seen } = scripted([step]);
       const controller = new AbortController();
@@ -24,11 +24,11 @@ describe('cancellation of a fetch', () => {
       expect(await response, String(step)).toBe(reason);
       expect(seen).toHaveLength(1);
       expect(clock.pendingTimers).toBe(0);
-      expect(fetch.stats()).toMatchObject({ active: 0, waiting: 0 });
+      expect(fetch.stats()).toMatchObject({ active: 0, paused: 0 });
     }
   });
 
-  it('before it begins rejects with the reason, without a try', async () => {
+  it('before the call rejects with the reason, without an attempt', async () => {
     const { fetch, seen } = scripted([]);
     await expect(fetch(URL_A, { signal: AbortSignal.abort('no') })).rejects.toBe('no');
     expect(seen).toHaveLength(0);
@@ -66,7 +66,7 @@ describe('cancellation of a fetch', () => {
     }
   });
 
-  it('is heard through onDone where the context has no signal', async () => {
+  it('works through onDone where the context has no signal', async () => {
     const { clock, fetch, seen } = scripted(['hang']);
     /** As a class would have it: its methods need their object. */
     const ctx = {
@@ -84,7 +84,7 @@ describe('cancellation of a fetch', () => {
     expect(ctx.listeners.size).toBe(0);
   });
 
-  it('still reaches the body of the answer', async () => {
+  it('still cancels the body of the response', async () => {
     const { fetch, seen } = scripted([answer(200), answer(200)], { attemptTimeoutMs: 1000 });
     for (const both of [true, false]) {
       const controller = new AbortController();
@@ -97,7 +97,7 @@ describe('cancellation of a fetch', () => {
 });
 
 describe('a signal that outlives many calls', () => {
-  it('keeps nothing of tries that failed, of calls that failed, or of answers without a body', async () => {
+  it('keeps nothing of failed attempts and calls, nor of responses without a body', async () => {
     const { clock, fetch } = scripted(
       [503, new Error('down'), new Response(null), 503, 'hang', new Error('x')],
       {
@@ -115,7 +115,7 @@ describe('a signal that outlives many calls', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('keeps nothing of a try that failed while the next one is waited for', async () => {
+  it('keeps nothing of a failed attempt during the pause', async () => {
     for (const step of [503, new Error('down')]) {
       const { clock, fetch } = scripted([step], { attemptTimeoutMs: 500 });
       const { signal } = new AbortController();
@@ -128,7 +128,7 @@ describe('a signal that outlives many calls', () => {
     }
   });
 
-  it('is let go once the body of an answer is gone', async () => {
+  it('keeps nothing of a response whose body was collected', async () => {
     const { gc } = globalThis as { gc?: () => void };
     if (gc === undefined) throw new Error('needs --expose-gc');
     const { signal } = new AbortController();
@@ -142,7 +142,7 @@ describe('a signal that outlives many calls', () => {
       gc();
       await new Promise((resolve) => setImmediate(resolve));
     }
-    // What the engine still holds in its registers is not ours to say.
+    // The engine may still hold a few in its registers.
     expect(listeners(signal)).toBeLessThan(5);
   });
 });

@@ -7,7 +7,7 @@ import { createRetryingFetch, type RetryingFetchOptions } from '../src/index.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
-/** Lets real input and output happen until something holds; no time passes on the virtual clock. */
+/** Lets real I/O happen until a condition holds; no time passes on the virtual clock. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -44,7 +44,7 @@ describe('over the loopback, with the real fetch', () => {
     return { clock, fetch: createRetryingFetch({ backoffMs: 100, random: () => 1, clock, ...options }) };
   };
 
-  it('comes back when the server says, with the body sent again and the time that remains', async () => {
+  it('returns when the server asks for it, with the same body and the remaining time', async () => {
     const bodies: string[] = [];
     handler = (request, response, count) => {
       let body = '';
@@ -58,7 +58,7 @@ describe('over the loopback, with the real fetch', () => {
     const { clock, fetch } = setup();
     const headers = { 'Idempotency-Key': 'order-1' };
     const answer = fetch(url, { method: 'POST', headers, body: 'order 1' }, { deadline: 5000 });
-    await until(() => fetch.stats().waiting === 1);
+    await until(() => fetch.stats().paused === 1);
     await clock.advance(1099);
     expect(requests).toHaveLength(1);
     await clock.advance(1);
@@ -69,25 +69,25 @@ describe('over the loopback, with the real fetch', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('gives back the connections of tries that failed, however long their answers are', async () => {
+  it('frees the connections of failed attempts, however long their responses are', async () => {
     handler = (_, response) => {
       response.writeHead(503);
-      // An answer that never ends: only giving it up frees the connection.
+      // A response that never ends: only cancelling it frees the connection.
       response.write('x'.repeat(1000));
     };
     const { clock, fetch } = setup({ maxAttempts: 2 });
     const answers = Array.from({ length: 5 }, () => fetch(url));
-    await until(() => fetch.stats().waiting === 5);
+    await until(() => fetch.stats().paused === 5);
     await until(() => open === 0);
     await clock.advance(100);
     const responses = await Promise.all(answers);
     expect(responses.map(({ status }) => status)).toEqual([503, 503, 503, 503, 503]);
     await Promise.all(responses.map(({ body }) => body?.cancel()));
     await until(() => open === 0);
-    expect(fetch.stats()).toMatchObject({ tries: 10, active: 0 });
+    expect(fetch.stats()).toMatchObject({ attempts: 10, active: 0 });
   });
 
-  it('takes a connection that breaks for a failure', async () => {
+  it('retries after a broken connection', async () => {
     handler = (request, response, count) => {
       if (count < 3) request.socket.destroy();
       else response.end('there');
@@ -95,13 +95,13 @@ describe('over the loopback, with the real fetch', () => {
     const { clock, fetch } = setup();
     const answer = fetch(url);
     for (const wait of [100, 200]) {
-      await until(() => fetch.stats().waiting === 1);
+      await until(() => fetch.stats().paused === 1);
       await clock.advance(wait);
     }
     expect(await (await answer).text()).toBe('there');
   });
 
-  it('hangs up on a server that does not answer in time', async () => {
+  it('closes the connection to a server that misses the deadline', async () => {
     handler = () => {};
     const { clock, fetch } = setup();
     const answer = fetch(url, {}, { deadline: 300 }).catch((error) => error);
@@ -109,10 +109,10 @@ describe('over the loopback, with the real fetch', () => {
     await clock.advance(300);
     expect(await answer).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     await until(() => open === 0);
-    expect(fetch.stats().tries).toBe(1);
+    expect(fetch.stats().attempts).toBe(1);
   });
 
-  it('lets the caller stop reading an answer', async () => {
+  it('lets the caller stop reading a response', async () => {
     handler = (_, response) => void response.write('the beginning');
     const { fetch } = setup({ attemptTimeoutMs: 1000 });
     const controller = new AbortController();
@@ -123,7 +123,7 @@ describe('over the loopback, with the real fetch', () => {
     await until(() => open === 0);
   });
 
-  it('leaves nothing on a signal that outlives the answers', async () => {
+  it('leaves nothing on a signal that outlives the responses', async () => {
     const { gc } = globalThis as { gc?: () => void };
     if (gc === undefined) throw new Error('needs --expose-gc');
     handler = (_, response) => void response.end('short');

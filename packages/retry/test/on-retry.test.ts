@@ -4,7 +4,7 @@ import { Retry, type RetryEvent } from '../src/index.ts';
 import { scripted } from './scripted-fetch.ts';
 
 describe('onRetry', () => {
-  it('tells of each try that another follows, before the wait, until it is told to stop', async () => {
+  it('notifies of each attempt that another follows, before the pause, until it is unsubscribed', async () => {
     const clock = new VirtualClock();
     const retrying = new Retry({ backoffMs: 100, random: () => 1, clock });
     const told: unknown[] = [];
@@ -14,7 +14,7 @@ describe('onRetry', () => {
     const first = fail();
     await clock.advance(1000);
     await first;
-    expect(told, 'nothing of the last try').toEqual([
+    expect(told, 'not of the last attempt').toEqual([
       [0, { attempt: 1, delayMs: 100, error }],
       [100, { attempt: 2, delayMs: 200, error }],
     ]);
@@ -25,7 +25,7 @@ describe('onRetry', () => {
     expect(told).toHaveLength(2);
   });
 
-  it('tells the status of an answer', async () => {
+  it('has the status of a response', async () => {
     const { clock, fetch } = scripted([503]);
     const told: RetryEvent[] = [];
     fetch.onRetry((event) => told.push(event));
@@ -44,7 +44,7 @@ describe('x-request-priority', () => {
     [1.9, '1'],
     [1e9, '999999'],
     [-1e9, '-999999'],
-  ])('a priority of %s goes out as %s, with every try', async (priority, sent) => {
+  ])('a priority of %s is sent as %s, with every attempt', async (priority, sent) => {
     const { clock, fetch, seen } = scripted([503]);
     const answer = fetch('https://a.example/', {}, { priority, deadline: 5000 });
     await clock.advance(1000);
@@ -53,8 +53,8 @@ describe('x-request-priority', () => {
   });
 });
 
-describe('a try without a bound', () => {
-  it('that runs out of the time of its signal has failed, for the breaker', async () => {
+describe('an attempt without a bound', () => {
+  it('that misses the time-out of its signal reaches the breaker as a missed deadline', async () => {
     const controller = new AbortController();
     const errors: unknown[] = [];
     const { fetch } = scripted(['hang'], {

@@ -9,7 +9,7 @@ import {
   type RetryOptions,
 } from '../src/index.ts';
 
-describe('options that make no sense', () => {
+describe('wrong options', () => {
   const shared: [RetryOptions & RetryingFetchOptions, RegExp][] = [
     [{ maxAttempts: 0 }, /maxAttempts must be an integer of at least 1, got 0/],
     [{ maxAttempts: 1.5 }, /maxAttempts/],
@@ -25,12 +25,14 @@ describe('options that make no sense', () => {
       /attemptTimeoutMs must be at least minAttemptMs = 50, got 49/,
     ],
     [{ minAttemptMs: 0 }, /minAttemptMs/],
-    [{ maxWaiting: -1 }, /maxWaiting/],
+    [{ maxPauses: -1 }, /maxPauses/],
     [{ budget: {} as never }, /budget.recordRequest must be a function/],
     [{ budget: 1 as never }, /budget.recordRequest must be a function/],
     [{ name: '' }, /name/],
     [{ clock: {} as never }, /clock must be a Clock/],
     [{ random: 1 as never }, /random must be a function/],
+    [{ maxAttempt: 1 } as never, /unknown option maxAttempt: did you mean maxAttempts\?/],
+    [{ maxWaiting: 1 } as never, /unknown option maxWaiting/],
     [null as never, /options must be an object/],
   ];
   it.each(shared)('%j, to Retry', (options, message) => expect(() => new Retry(options)).toThrow(message));
@@ -38,7 +40,7 @@ describe('options that make no sense', () => {
     expect(() => createRetryingFetch(options)).toThrow(message),
   );
 
-  it('classify is no function', () => {
+  it('a classify that is no function', () => {
     expect(() => new Retry({ classify: 'retry' as never })).toThrow(/classify must be a function/);
   });
 
@@ -53,6 +55,7 @@ describe('options that make no sense', () => {
     [{ marginMs: 20, minAttemptMs: 20 }, /minAttemptMs must be above marginMs = 20, got 20/],
     [{ attemptTimeoutMs: 19 }, /attemptTimeoutMs must be at least minAttemptMs = 20, got 19/],
     [{ wallNow: 0 as never }, /wallNow/],
+    [{ classify: () => 'final' } as never, /unknown option classify/],
   ])('%j', (options, message) => expect(() => createRetryingFetch(options)).toThrow(message));
 
   it.each<[RetryBudgetOptions, RegExp]>([
@@ -61,13 +64,15 @@ describe('options that make no sense', () => {
     [{ share: Number.NaN }, /share/],
     [{ minRetries: -1 }, /minRetries/],
     [{ windowMs: 0 }, /windowMs/],
-    [{ maxSaved: 5, minRetries: 6 }, /maxSaved must be at least minRetries = 6, got 5/],
+    [{ maxSaved: 5, minRetries: 6 }, /maxSaved must be at least 1 and minRetries = 6, got 5/],
+    [{ maxSaved: 0.5, minRetries: 0.5 }, /maxSaved must be at least 1 and minRetries = 0.5, got 0.5/],
+    [{ maxSave: 1 } as never, /unknown option maxSave: did you mean maxSaved\?/],
     [{ clock: 1 as never }, /clock must be a Clock/],
     [null as never, /options must be an object/],
   ])('%j, to RetryBudget', (options, message) => expect(() => new RetryBudget(options)).toThrow(message));
 });
 
-describe('options that are left out', () => {
+describe('absent options', () => {
   it('have the documented defaults', async () => {
     const clock = new VirtualClock();
     const at: number[] = [];

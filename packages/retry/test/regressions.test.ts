@@ -5,24 +5,24 @@ import { describe, expect, it } from 'vitest';
 import { createRetryingFetch, Retry, RetryBudget } from '../src/index.ts';
 import { answer, scripted } from './scripted-fetch.ts';
 
-/** Defects of other clients and libraries, each in one sentence that must hold here. */
-describe('what others got wrong', () => {
+/** Each as a sentence that must hold here. */
+describe('defects of other clients and libraries', () => {
   const down = (): never => {
     throw new Error('down');
   };
 
-  it('naive retries: an outage is not met with several times the load', async () => {
+  it('naive retries: an outage does not get several times the load', async () => {
     const clock = new VirtualClock();
     const retrying = new Retry({ maxAttempts: 10, clock });
     const settled = Promise.allSettled(Array.from({ length: 1000 }, () => retrying.execute(down)));
     await clock.advance(0);
-    // Time brings back one retry a second at most.
+    // Time earns one retry a second at most.
     await clock.advance(10_000);
     await settled;
-    expect(retrying.stats().tries).toBeLessThanOrEqual(1000 + 100 + 10);
+    expect(retrying.stats().attempts).toBeLessThanOrEqual(1000 + 100 + 10);
   });
 
-  it('naive retries: layers that retry do not multiply what the innermost sends', async () => {
+  it('naive retries: nested retries do not multiply the load', async () => {
     const clock = new VirtualClock();
     const budget = new RetryBudget({ minRetries: 5, share: 0, windowMs: 1e9, clock });
     const layers = Array.from({ length: 3 }, () => new Retry({ budget, clock }));
@@ -38,7 +38,7 @@ describe('what others got wrong', () => {
     expect(tries).toBeLessThanOrEqual(6);
   });
 
-  it('clients without jitter: those who were told the same time do not come back together', async () => {
+  it('clients without jitter: calls with the same Retry-After do not return together', async () => {
     const clock = new VirtualClock();
     const told = new RejectedError('RATE_LIMITED', 'server', { retryAfterMs: 1000 });
     const retrying = new Retry({
@@ -59,7 +59,7 @@ describe('what others got wrong', () => {
     expect(new Set(back.map((at) => Math.floor(at / 100))).size).toBeGreaterThan(5);
   });
 
-  it('botocore: a Retry-After is not cut to what the backoff would have been', async () => {
+  it('botocore: a Retry-After is not cut to the backoff', async () => {
     const { clock, fetch, seen } = scripted([answer(503, { 'retry-after': '20' })], { maxBackoffMs: 100 });
     const response = fetch('https://a.example/');
     await clock.advance(19_999);
@@ -68,7 +68,7 @@ describe('what others got wrong', () => {
     expect((await response).status).toBe(200);
   });
 
-  it('under-pressure: 0 is a number; a Retry-After of 0 is not taken for none', async () => {
+  it('under-pressure: 0 is a number; a Retry-After of 0 differs from none', async () => {
     const { clock, fetch, seen } = scripted([answer(503, { 'retry-after': '0' })], { random: () => 0 });
     const response = fetch('https://a.example/');
     await clock.advance(0);
@@ -76,7 +76,7 @@ describe('what others got wrong', () => {
     expect(seen.map(({ at }) => at)).toEqual([0, 0]);
   });
 
-  it('timers of the platform: a wait above 2^31 - 1 ms does not fire at once', async () => {
+  it('platform timers: a pause above 2^31 - 1 ms does not end at once', async () => {
     const clock = new VirtualClock();
     const days = 30 * 86_400_000;
     const retrying = new Retry({ maxRetryAfterMs: days, clock });
@@ -98,7 +98,7 @@ describe('what others got wrong', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('p-retry: a call that is cancelled while it waits does not keep its timer or its retry', async () => {
+  it('p-retry: a call that is cancelled in a pause keeps neither its timer nor its retry', async () => {
     const clock = new VirtualClock();
     const budget = new RetryBudget({ minRetries: 1, share: 0, windowMs: 1e9, clock });
     const retrying = new Retry({ budget, clock });
@@ -120,7 +120,7 @@ describe('what others got wrong', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('fetch wrappers: the answers of failed tries do not keep their connections', async () => {
+  it('fetch wrappers: the responses of failed attempts do not keep their connections', async () => {
     const failed = [answer(503), answer(503)];
     const { clock, fetch } = scripted(failed);
     const response = fetch('https://a.example/');
@@ -129,7 +129,7 @@ describe('what others got wrong', () => {
     expect(failed.every(({ cancelled }) => cancelled)).toBe(true);
   });
 
-  it('fetch wrappers: a payment is not made twice because its answer was lost', async () => {
+  it('fetch wrappers: a payment is not repeated because its response was lost', async () => {
     const { fetch, seen } = scripted([new TypeError('fetch failed')]);
     await expect(fetch('https://pay.example/', { method: 'POST', body: '{}' })).rejects.toThrow(
       'fetch failed',

@@ -66,7 +66,7 @@ describe('parseRetryAfter', () => {
     ).toBe(0);
   });
 
-  it('uses the wall clock where it is not told the time', () => {
+  it('uses the wall clock by default', () => {
     const ms = parseRetryAfter(new Date(Date.now() + 60_000).toUTCString()) ?? 0;
     expect(ms).toBeGreaterThan(50_000);
     expect(ms).toBeLessThanOrEqual(60_000);

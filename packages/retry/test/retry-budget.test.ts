@@ -9,7 +9,7 @@ describe('RetryBudget', () => {
     return retries;
   };
 
-  it('begins with its floor, and pays a share of the requests', () => {
+  it('begins with minRetries and adds a share of the requests', () => {
     const clock = new VirtualClock();
     const budget = new RetryBudget({ share: 0.1, minRetries: 3, clock });
     expect(drain(budget)).toBe(3);
@@ -20,7 +20,7 @@ describe('RetryBudget', () => {
     expect(budget.stats()).toEqual({ available: 0, requests: 100, retries: 13, refunded: 0, rejected: 3 });
   });
 
-  it('fills up to the floor with time, and not beyond', () => {
+  it('fills up to minRetries with time, and not beyond', () => {
     const clock = new VirtualClock();
     const budget = new RetryBudget({ minRetries: 4, windowMs: 1000, clock });
     drain(budget);
@@ -32,7 +32,7 @@ describe('RetryBudget', () => {
     expect(drain(budget)).toBe(4);
   });
 
-  it('saves no more than it may', () => {
+  it('saves at most maxSaved', () => {
     const clock = new VirtualClock();
     const budget = new RetryBudget({ share: 1, minRetries: 2, maxSaved: 5, clock });
     for (let i = 0; i < 100; i++) budget.recordRequest();
@@ -43,7 +43,7 @@ describe('RetryBudget', () => {
     expect(budget.stats().available).toBe(5);
   });
 
-  it('loses nothing that was saved above the floor to time', () => {
+  it('loses nothing with time', () => {
     const clock = new VirtualClock();
     const budget = new RetryBudget({ share: 1, minRetries: 1, clock });
     for (let i = 0; i < 9; i++) budget.recordRequest();
@@ -51,7 +51,7 @@ describe('RetryBudget', () => {
     expect(budget.stats().available).toBe(10);
   });
 
-  it('grants nothing when time goes backwards', () => {
+  it('earns nothing when time goes backwards', () => {
     const clock = new VirtualClock(1000);
     const budget = new RetryBudget({ minRetries: 1, windowMs: 100, clock });
     drain(budget);
@@ -69,7 +69,23 @@ describe('RetryBudget', () => {
     expect(full.tryAcquire(), 'nor the way back').toBe(false);
   });
 
-  it('can be closed to retries altogether', () => {
+  it('earns a retry in windowMs / minRetries if minRetries is below 1', () => {
+    const clock = new VirtualClock();
+    const budget = new RetryBudget({ share: 0, minRetries: 0.5, windowMs: 10_000, clock });
+    expect(budget.tryAcquire()).toBe(false);
+    clock.advanceSync(9999);
+    expect(budget.tryAcquire()).toBe(false);
+    clock.advanceSync(1);
+    expect(drain(budget)).toBe(1);
+    clock.advanceSync(19_999);
+    expect(budget.tryAcquire()).toBe(false);
+    clock.advanceSync(1);
+    expect(drain(budget)).toBe(1);
+    clock.advanceSync(1e9);
+    expect(drain(budget)).toBe(1);
+  });
+
+  it('can forbid all retries', () => {
     const budget = new RetryBudget({ share: 0, minRetries: 0, clock: new VirtualClock() });
     for (let i = 0; i < 100; i++) budget.recordRequest();
     expect(budget.tryAcquire()).toBe(false);

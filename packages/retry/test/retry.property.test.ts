@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Retry, RetryBudget } from '../src/index.ts';
 
-/** One try of a call: how long it takes, and whether and how it fails. */
+/** One attempt of a call: how long it takes, and whether and how it fails. */
 interface Fate {
   readonly tookMs: number;
   readonly fails: boolean;
@@ -22,7 +22,7 @@ const random = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true, maxExc
 const drawFrom = (numbers: Iterator<number>) => (): number => numbers.next().value as number;
 
 describe('under any pattern of failures', () => {
-  it('tries are at most requests * (1 + share) + floor, whoever shares the budget', async () => {
+  it('attempts are at most requests * (1 + share) + minRetries, for all that share the budget', async () => {
     const call = fc.record({
       pauseMs: fc.integer({ min: 0, max: 200 }),
       fates: fc.array(fate, { maxLength: 6 }),
@@ -67,7 +67,7 @@ describe('under any pattern of failures', () => {
     );
   });
 
-  it('retries in any stretch of time are at most what was saved, the share in it and the floor for it', () => {
+  it('retries in any stretch of time are at most what was saved, the share of its requests and what time earns', () => {
     const step = fc.record({
       pauseMs: fc.integer({ min: 0, max: 300 }),
       requests: fc.nat(5),
@@ -81,7 +81,7 @@ describe('under any pattern of failures', () => {
         const credit = { worst: 0, now: 0 };
         for (const { pauseMs, requests, retries } of steps) {
           clock.advanceSync(pauseMs);
-          // The longest run of retries over what the stretch earned: over all stretches at once, as in a leaky bucket.
+          // Retries beyond what was earned, over all stretches at once, as in a leaky bucket.
           credit.now = Math.max(0, credit.now - (pauseMs * minRetries) / windowMs);
           for (let i = 0; i < requests; i++) {
             budget.recordRequest();
@@ -95,7 +95,7 @@ describe('under any pattern of failures', () => {
     );
   });
 
-  it('no try comes earlier than was asked, later than the deadline holds, or outside the bounds of the jitter', async () => {
+  it('no attempt begins earlier than was asked for, too late for the deadline, or outside the bounds of the jitter', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fate, { minLength: 1, maxLength: 8 }),
@@ -118,7 +118,7 @@ describe('under any pattern of failures', () => {
             if (ended !== undefined) {
               const { at, askedMs = 0 } = ended;
               const limitMs = Math.min(options.maxBackoffMs, options.backoffMs * 2 ** (tries - 1));
-              expect(askedMs, 'never means never').toBeGreaterThanOrEqual(0);
+              expect(askedMs, 'never retried').toBeGreaterThanOrEqual(0);
               expect(askedMs).toBeLessThanOrEqual(options.maxRetryAfterMs);
               expect(now - at).toBeGreaterThanOrEqual(askedMs - 1e-6);
               expect(now - at).toBeLessThanOrEqual(askedMs + limitMs + 1e-6);
@@ -132,17 +132,17 @@ describe('under any pattern of failures', () => {
           const answer = retrying.execute(work, { deadline }).catch((error) => failed.push(error));
           await clock.advance(1e6);
           await answer;
-          // An expectation that failed inside a try would only have been retried.
+          // An expectation that failed inside an attempt would only have been retried.
           for (const error of failed) expect(error).toBeInstanceOf(RejectedError);
           expect(clock.pendingTimers).toBe(0);
-          expect(retrying.stats()).toMatchObject({ active: 0, waiting: 0, tries });
+          expect(retrying.stats()).toMatchObject({ active: 0, paused: 0, attempts: tries });
         },
       ),
       { numRuns: 200 },
     );
   });
 
-  it('the jitter is full: waits lie evenly between nothing and the limit', async () => {
+  it('the jitter is full: pauses lie evenly between 0 and the limit', async () => {
     const clock = new VirtualClock();
     const numbers = Array.from({ length: 100 }, (_, i) => i / 100);
     const budget = new RetryBudget({ minRetries: 1000, clock });

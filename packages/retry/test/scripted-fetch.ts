@@ -1,7 +1,7 @@
 import { VirtualClock } from '@bp/core/testing';
 import { createRetryingFetch, type RetryingFetch, type RetryingFetchOptions } from '../src/index.ts';
 
-/** What a scripted server has seen of one try. */
+/** One attempt as a scripted server has seen it. */
 export interface Seen {
   readonly at: number;
   readonly input: string | URL | Request;
@@ -9,10 +9,10 @@ export interface Seen {
   readonly headers: Headers;
 }
 
-/** What the server does with a try: answer, fail, or never answer until it is told to stop. */
+/** What the server does with an attempt: respond, fail, or hang until it is aborted. */
 export type Step = number | Response | Error | 'hang';
 
-/** An answer whose body tells when it is cancelled. */
+/** A response that records whether its body was cancelled. */
 export function answer(
   status: number,
   headers: Record<string, string> = {},
@@ -27,7 +27,7 @@ export function answer(
   return response;
 }
 
-/** A retrying fetch over a server that follows a script and then answers 200; it waits exactly the limit of its backoff. */
+/** A retrying fetch to a server that follows a script and then responds with 200. Its pauses are the limit of the backoff. */
 export function scripted(
   steps: readonly Step[],
   options: RetryingFetchOptions = {},

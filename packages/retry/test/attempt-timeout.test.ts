@@ -1,4 +1,5 @@
 import type { CallContext } from '@bp/core';
+import { deriveContext } from '@bp/core/kit';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
 import { Retry } from '../src/index.ts';
@@ -10,12 +11,14 @@ describe('attemptTimeoutMs', () => {
     return { clock, retrying: new Retry(options) };
   };
 
-  it('gives up a try that hangs, tells it so, and makes another', async () => {
+  it('ends an attempt that hangs, aborts its signal, and makes another', async () => {
     const { clock, retrying } = setup();
     const contexts: CallContext[] = [];
+    const signals: (AbortSignal | undefined)[] = [];
     const answer = retrying.execute(
       (ctx, attempt) => {
         contexts.push(ctx);
+        signals.push(ctx.signal);
         return attempt === 1 ? new Promise<string>(() => {}) : 'done';
       },
       { priority: 5, cost: 2 },
@@ -28,29 +31,29 @@ describe('attemptTimeoutMs', () => {
     await clock.advance(10);
     expect(await answer).toBe('done');
     expect(contexts[1]?.deadline).toBe(210);
-    expect(contexts[1]?.signal?.aborted).toBe(false);
+    expect(signals[1]?.aborted).toBe(false);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('rejects with DEADLINE_EXCEEDED when the last try hangs too', async () => {
+  it('rejects with DEADLINE_EXCEEDED when the last attempt hangs too', async () => {
     const { clock, retrying } = setup();
     const answer = retrying.execute(() => new Promise(() => {})).catch((error) => error);
     await clock.advance(100 + 10 + 100 + 20 + 100);
-    expect(await answer).toMatchObject({ code: 'DEADLINE_EXCEEDED', limiter: 'retry', workBegan: true });
-    expect(retrying.stats()).toMatchObject({ tries: 3, active: 0 });
+    expect(await answer).toMatchObject({ code: 'DEADLINE_EXCEEDED', rejectedBy: 'retry', workBegan: true });
+    expect(retrying.stats()).toMatchObject({ attempts: 3, active: 0 });
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('does not outlast the deadline of the call', async () => {
+  it('does not exceed the deadline of the call', async () => {
     const { clock, retrying } = setup();
     const answer = retrying.execute(() => new Promise(() => {}), { deadline: 60 }).catch((error) => error);
     await clock.advance(60);
     expect(await answer).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    expect(retrying.stats()).toMatchObject({ tries: 1, outOfTime: 1 });
+    expect(retrying.stats()).toMatchObject({ attempts: 1, outOfTime: 1 });
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('hands the cancellation of the call on, and leaves nothing on its signal', async () => {
+  it('passes the cancellation of the call on, and leaves nothing on its signal', async () => {
     const { clock, retrying } = setup();
     const controller = new AbortController();
     let inner: CallContext = {};
@@ -65,29 +68,47 @@ describe('attemptTimeoutMs', () => {
       .catch((error) => error);
     await clock.advance(10);
     controller.abort('enough');
+    await clock.advance(0);
     expect(await answer).toMatchObject({ code: 'CANCELLED', cause: 'enough' });
-    expect(inner.signal?.reason).toBe('enough');
+    expect(inner.signal?.reason).toMatchObject({ code: 'CANCELLED', cause: 'enough' });
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('makes a child of a context that can have children, and ends it', async () => {
+  it('derives from a context that derives itself, and ends what it derived', async () => {
     const { clock, retrying } = setup();
+    const changes: unknown[] = [];
     let ended = 0;
-    const child = { name: 'child', end: () => ended++ };
-    const parent = {
-      name: 'parent',
-      priority: 1,
-      child: ({ timeoutMs }: { timeoutMs: number }) => ({ ...child, timeoutMs }),
+    const ctx: CallContext = {
+      derive: (change) => {
+        changes.push(change);
+        const derived = deriveContext({ key: 'derived' }, { ...change, clock, name: 'own' });
+        return Object.assign(derived, {
+          end: () => {
+            ended++;
+          },
+        });
+      },
     };
-    const seen: unknown[] = [];
-    const answer = retrying.execute((ctx, attempt) => {
-      seen.push([ctx.name, ctx]);
+    const keys: unknown[] = [];
+    const answer = retrying.execute(({ key }, attempt) => {
+      keys.push(key);
       if (attempt === 1) throw new Error('again');
-    }, parent);
+    }, ctx);
     await clock.advance(10);
     await answer;
-    expect(seen).toHaveLength(2);
-    expect(seen[0]).toMatchObject(['child', { timeoutMs: 100 }]);
+    expect(keys).toEqual(['derived', 'derived']);
+    expect(changes).toMatchObject([
+      { deadline: 100, timeLimitMs: 100 },
+      { deadline: 110, timeLimitMs: 100 },
+    ]);
     expect(ended).toBe(2);
+  });
+
+  it('keeps every field of the context, and names its limit for a circuit breaker', async () => {
+    const { retrying } = setup();
+    const ctx = { key: 'client-1', priority: 5, cost: 2, deadline: 10_000, tenant: 'a' };
+    await retrying.execute((given) => {
+      expect(given).toMatchObject({ ...ctx, deadline: 100, timeLimitMs: 100 });
+    }, ctx);
   });
 });

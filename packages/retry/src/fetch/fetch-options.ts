@@ -1,31 +1,45 @@
 import type { Policy } from '@bp/core';
-import { checkFunction, checkNonNegative, checkOptions, checkPositive } from '@bp/core/kit';
-import { type ResolvedRetryingOptions, type RetryingOptions, resolveRetrying } from './options.ts';
-import { wallNow } from './retry-after.ts';
+import { checkFunction, checkNonNegative, checkOptions, checkPositive, optionNames } from '@bp/core/kit';
+import {
+  type ResolvedRetryingOptions,
+  type RetryingOptions,
+  resolveRetrying,
+  retryingOptionNames,
+} from '../options.ts';
+import { wallNow } from '../retry-after.ts';
 
-/** What `fetch` is in every runtime. */
+/** The type of `fetch` in every runtime. */
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
 /** Options of `createRetryingFetch`. */
 export interface RetryingFetchOptions extends RetryingOptions {
-  /** What really sends. Default: the global `fetch`, looked up at each call. */
+  /** Sends the requests. Default: the global `fetch`, looked up at each call. */
   readonly fetch?: Fetch | undefined;
-  /** Status codes (100 to 599) that are worth another try. Default: 408, 425, 429, 500, 502, 503, 504. */
+  /** Status codes (100 to 599) that are retried. Default: 408, 425, 429, 500, 502, 503, 504. */
   readonly retryStatuses?: readonly number[] | undefined;
   /**
-   * What stands around each try to a host (name and port), such as its circuit breaker; undefined for nothing. Answers
-   * from status 500 on reach it as errors with the `retryAfterMs` of the answer. Default: nothing.
+   * Returns the policy for each attempt to a host (name and port), such as its circuit breaker; undefined for none. Responses
+   * from status 500 on reach it as errors with the `retryAfterMs` of the response. Default: none.
    */
   readonly breakerFor?: ((host: string) => Policy | undefined) | undefined;
-  /** Milliseconds of the remaining time that the server is not told, for the way there and back (>= 0). Default: 10. */
+  /** Milliseconds of the remaining time that the network needs and the server does not get (>= 0). Default: 10. */
   readonly marginMs?: number | undefined;
-  /** Milliseconds until the deadline below which no try begins (> `marginMs`). Default: `marginMs` + 10. */
+  /** Milliseconds until the deadline below which no attempt begins (> `marginMs`). Default: `marginMs` + 10. */
   readonly minAttemptMs?: number | undefined;
-  /** Milliseconds since 1970, for `Retry-After` with a date and for nothing else. Default: `Date.now`. */
+  /** Returns milliseconds since 1970, only for a `Retry-After` with a date. Default: `Date.now`. */
   readonly wallNow?: (() => number) | undefined;
 }
 
-/** The same as the code holds it: nothing is undefined. */
+const FETCH_NAMES = /* @__PURE__ */ optionNames<Omit<RetryingFetchOptions, keyof RetryingOptions>>({
+  fetch: true,
+  retryStatuses: true,
+  breakerFor: true,
+  marginMs: true,
+  minAttemptMs: true,
+  wallNow: true,
+});
+
+/** The options with all defaults. */
 export interface ResolvedRetryingFetchOptions extends ResolvedRetryingOptions {
   readonly fetch: Fetch;
   readonly retryStatuses: ReadonlySet<number>;
@@ -46,7 +60,8 @@ function checkStatuses(value: unknown): ReadonlySet<number> {
 
 /** @throws TypeError or RangeError naming the first option that is wrong. */
 export function resolveFetchOptions(options: RetryingFetchOptions): ResolvedRetryingFetchOptions {
-  const marginMs = checkNonNegative('marginMs', checkOptions(options).marginMs ?? 10);
+  checkOptions(options, [...retryingOptionNames, ...FETCH_NAMES]);
+  const marginMs = checkNonNegative('marginMs', options.marginMs ?? 10);
   const minAttemptMs = checkPositive('minAttemptMs', options.minAttemptMs ?? marginMs + 10);
   if (minAttemptMs <= marginMs) {
     throw new RangeError(`minAttemptMs must be above marginMs = ${marginMs}, got ${minAttemptMs}`);
