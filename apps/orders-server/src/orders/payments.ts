@@ -1,12 +1,12 @@
 import type { CircuitBreaker } from '@bp/circuit-breaker';
 import type { ConcurrencyLimiter } from '@bp/concurrency';
 import { type RequestContext, timeout } from '@bp/context';
-import { type Clock, compose, type Policy } from '@bp/core';
-import { Retry, RetryBudget } from '@bp/retry';
+import { type CallContext, type Clock, compose, type Policy } from '@bp/core';
+import { type AttemptResult, Retry, RetryBudget, type RetryDecision } from '@bp/retry';
 import { Attempts, wasNotSent } from './attempts.ts';
 import type { Order, OrderKey, OrderOutcome } from './order.ts';
 import type { OrderStore } from './order-store.ts';
-import type { PaymentGateway } from './payment-gateway.ts';
+import type { PaymentGateway, PaymentResult } from './payment-gateway.ts';
 
 /** Options of {@link Payments}. */
 export interface PaymentsOptions {
@@ -38,12 +38,24 @@ export class Payments {
   readonly #options: PaymentsOptions;
   readonly #policy: Policy;
   readonly #budget: RetryBudget;
+  readonly #retry: Retry;
 
   constructor(options: PaymentsOptions) {
-    const { timeoutMs, limiter, breaker, maxActive, maxAttempts, clock } = options;
+    const { timeoutMs, limiter, breaker, maxActive, maxAttempts, clock, random } = options;
     this.#options = options;
     this.#policy = compose(timeout({ timeoutMs, clock }), limiter, breaker);
     this.#budget = new RetryBudget({ share: 1, minRetries: maxActive * maxAttempts, clock });
+    this.#retry = new Retry({
+      name: 'payment-retry',
+      maxAttempts: MAX_RETRY_ATTEMPTS,
+      backoffMs: FIRST_BACKOFF_MS,
+      maxBackoffMs: MAX_BACKOFF_MS,
+      maxRetryAfterMs: Number.MAX_SAFE_INTEGER,
+      maxPauses: Number.MAX_SAFE_INTEGER,
+      budget: this.#budget,
+      clock,
+      random,
+    });
   }
 
   /**
@@ -69,42 +81,33 @@ export class Payments {
 
   /** Makes attempts until one decides, or none is left; undefined if `ctx` was cancelled first. */
   async #attempt(order: Order, attempts: Attempts, ctx: RequestContext): Promise<OrderOutcome | undefined> {
-    const { store, gateway, maxAttempts, clock, random } = this.#options;
+    const { store, gateway, maxAttempts } = this.#options;
     let recorded: Promise<void> = Promise.resolve();
     let storeError: unknown;
-    const retry = new Retry({
-      name: 'payments',
-      maxAttempts: MAX_RETRY_ATTEMPTS,
-      backoffMs: FIRST_BACKOFF_MS,
-      maxBackoffMs: MAX_BACKOFF_MS,
-      maxRetryAfterMs: Number.MAX_SAFE_INTEGER,
-      budget: this.#budget,
-      classify: (settled) => {
-        if (!('error' in settled)) return 'final';
-        if (storeError !== undefined || attempts.failures >= maxAttempts) return 'final';
-        // An attempt that did not reach the gateway adds nothing to its load.
-        if (wasNotSent(settled.error)) this.#budget.refund();
-        return undefined;
-      },
-      clock,
-      random,
-    });
-    retry.onRetry(() => {
+    const classify = (ended: AttemptResult): RetryDecision | undefined => {
+      if (!('error' in ended)) return 'final';
+      if (storeError !== undefined || attempts.failures >= maxAttempts) return 'final';
+      // An attempt that did not reach the gateway adds nothing to its load.
+      if (wasNotSent(ended.error)) this.#budget.refund();
+      return undefined;
+    };
+    const onRetry = (): void => {
       recorded = store.postpone(order, attempts.setback).catch((error: unknown) => {
         storeError = error;
       });
-    });
+    };
+    const attemptOnce = async (outer: CallContext, attempt: number): Promise<PaymentResult> => {
+      await recorded;
+      if (storeError !== undefined) throw storeError;
+      try {
+        return await this.#policy.execute((inner) => gateway.charge(order, inner, attempt), outer);
+      } catch (error) {
+        attempts.failed(error);
+        throw error;
+      }
+    };
     try {
-      const result = await retry.execute(async (outer, attempt) => {
-        await recorded;
-        if (storeError !== undefined) throw storeError;
-        try {
-          return await this.#policy.execute((inner) => gateway.charge(order, inner, attempt), outer);
-        } catch (error) {
-          attempts.failed(error);
-          throw error;
-        }
-      }, ctx);
+      const result = await this.#retry.execute(attemptOnce, ctx, { classify, onRetry });
       return attempts.outcomeOf(result);
     } catch {
       await recorded;
