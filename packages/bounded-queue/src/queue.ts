@@ -26,6 +26,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
   readonly #admission: Admission<T>;
   readonly #takers: WaitQueue<undefined, T>;
   readonly #ending: Ending;
+  #serving = false;
 
   protected constructor(options: ResolvedQueueOptions<T>, order: Order<T>) {
     const { clock, name, maxWeight, maxWaitingTakers } = options;
@@ -262,13 +263,29 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Completes every operation that is not quiet: serves waiters, notifies, and allows quiet operations again. */
   #settle(): void {
-    const { producers } = this.#admission;
-    if (producers.size > 0) producers.serve();
-    if (this.#takers.size > 0) this.#takers.serve();
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      this.#serveWaiters();
+    } finally {
+      this.#serving = false;
+    }
     this.#ending.settleIfEmpty();
     this.#contents.forbidQuiet();
     const delivered = this.#notifications.deliver(this);
+    const { producers } = this.#admission;
     const isAwaited = producers.size > 0 || this.#takers.size > 0 || this.#ending.isAwaited;
     if (delivered && !isAwaited) this.#contents.allowQuiet(this.#notifications.saturated);
+  }
+
+  #serveWaiters(): void {
+    const { producers } = this.#admission;
+    for (;;) {
+      const { taken } = this.#contents;
+      if (producers.size > 0) producers.serve();
+      if (this.#takers.size > 0) this.#takers.serve();
+      // A callback of a taker's context may have brought producers, and the next taker room for them.
+      if (producers.size === 0 || this.#contents.taken === taken) return;
+    }
   }
 }

@@ -5,13 +5,13 @@ import { BoundedQueue, type BoundedQueueOptions } from '../src/index.ts';
 
 function setup(options: Partial<BoundedQueueOptions<string>> = {}) {
   const clock = new VirtualClock();
-  const told: string[] = [];
-  const onDrop = (item: string, { code }: RejectedError): void => void told.push(`${item} ${code}`);
-  return { clock, told, queue: new BoundedQueue<string>({ capacity: 3, clock, onDrop, ...options }) };
+  const notified: string[] = [];
+  const onDrop = (item: string, { code }: RejectedError): void => void notified.push(`${item} ${code}`);
+  return { clock, notified, queue: new BoundedQueue<string>({ capacity: 3, clock, onDrop, ...options }) };
 }
 
 describe('BoundedQueue', () => {
-  it('hands out what came first, and rejects when it is full', () => {
+  it('hands out items first in, first out, and rejects when it is full', () => {
     const { queue } = setup();
     expect(['a', 'b', 'c', 'd'].map((item) => queue.tryPush(item))).toEqual([true, true, true, false]);
     expect([queue.tryTake(), queue.peek(), queue.tryTake(), queue.tryTake(), queue.tryTake()]).toEqual([
@@ -24,7 +24,7 @@ describe('BoundedQueue', () => {
     expect(queue.stats()).toMatchObject({ size: 0, accepted: 3, taken: 3, dropped: 0, rejected: 1 });
   });
 
-  it('rejects with the time in which the backlog drains, once it has seen itself drain', async () => {
+  it('rejects with the estimated time until the backlog is taken, once items were taken', async () => {
     const { clock, queue } = setup();
     for (const item of ['a', 'b', 'c']) queue.tryPush(item);
     await expect(queue.push('d')).rejects.toMatchObject({
@@ -40,15 +40,15 @@ describe('BoundedQueue', () => {
     await expect(queue.push('d')).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: 300 });
   });
 
-  it('drops the oldest if it is told to, and says so', () => {
-    const { queue, told } = setup({ overflow: 'drop-oldest' });
+  it('drops the oldest item with overflow drop-oldest, and notifies', () => {
+    const { queue, notified } = setup({ overflow: 'drop-oldest' });
     for (const item of ['a', 'b', 'c', 'd']) expect(queue.tryPush(item)).toBe(true);
-    expect(told).toEqual(['a SHED']);
+    expect(notified).toEqual(['a SHED']);
     expect(queue.tryTake()).toBe('b');
   });
 
-  it('frees the place of what was cancelled or has expired at once, and tells', async () => {
-    const { clock, queue, told } = setup();
+  it('frees the place of a cancelled or expired item at once, and notifies', async () => {
+    const { clock, queue, notified } = setup();
     const controller = new AbortController();
     queue.tryPush('cancelled', { signal: controller.signal });
     queue.tryPush('expires', { deadline: 50 });
@@ -56,21 +56,21 @@ describe('BoundedQueue', () => {
     controller.abort();
     expect(queue.size).toBe(2);
     await clock.advance(50);
-    expect(told).toEqual(['cancelled CANCELLED', 'expires DEADLINE_EXCEEDED']);
+    expect(notified).toEqual(['cancelled CANCELLED', 'expires DEADLINE_EXCEEDED']);
     expect([queue.size, queue.tryTake(), queue.size]).toEqual([1, 'stays', 0]);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('hands out nothing that has expired, also when the timer is late', () => {
-    const { clock, queue, told } = setup();
+  it('never hands out an expired item, also when its timer is late', () => {
+    const { clock, queue, notified } = setup();
     queue.tryPush('late', { deadline: 50 });
     queue.tryPush('fresh');
     clock.jumpTo(60);
     expect(queue.tryTake()).toBe('fresh');
-    expect(told).toEqual(['late DEADLINE_EXCEEDED']);
+    expect(notified).toEqual(['late DEADLINE_EXCEEDED']);
   });
 
-  it('rejects what is over when it comes', async () => {
+  it('rejects an item whose context is over on arrival', async () => {
     const { queue } = setup();
     const aborted = AbortSignal.abort();
     expect(queue.tryPush('a', { signal: aborted })).toBe(false);
@@ -79,7 +79,7 @@ describe('BoundedQueue', () => {
     expect(queue.size).toBe(0);
   });
 
-  it('is bounded by weight as well', async () => {
+  it('is bounded by weight, too', async () => {
     const { queue } = setup({ capacity: 10, maxWeight: 5 });
     expect(queue.tryPush('heavy', { cost: 4 })).toBe(true);
     expect(queue.tryPush('two', { cost: 2 })).toBe(false);
@@ -95,30 +95,30 @@ describe('BoundedQueue', () => {
     expect(queue.stats().weight).toBe(0);
   });
 
-  it('tells an item that is undefined from no item', async () => {
+  it('rejects undefined, which means an empty queue', async () => {
     const queue = new BoundedQueue<string | undefined>({ capacity: 1 });
     expect(queue.tryPush(undefined)).toBe(false);
     await expect(queue.push(undefined)).rejects.toThrow('item must not be undefined');
     expect(queue.size).toBe(0);
   });
 
-  it('tells when it reaches the high water mark and when it is back at the low one', () => {
+  it('notifies at the high water mark and when it is back at the low one', () => {
     const { queue } = setup({ capacity: 10, highWater: 0.8, lowWater: 0.2 });
-    const told: boolean[] = [];
-    const stop = queue.onSaturation((saturated) => told.push(saturated));
+    const notified: boolean[] = [];
+    const stop = queue.onSaturation((saturated) => notified.push(saturated));
     for (let i = 0; i < 10; i++) queue.tryPush(`${i}`);
     for (let i = 0; i < 7; i++) queue.tryTake();
-    expect(told).toEqual([true]);
+    expect(notified).toEqual([true]);
     queue.tryTake();
-    expect(told).toEqual([true, false]);
+    expect(notified).toEqual([true, false]);
     expect(queue.stats().saturated).toBe(false);
     stop();
     for (let i = 0; i < 8; i++) queue.tryPush(`${i}`);
-    expect(told).toHaveLength(2);
+    expect(notified).toHaveLength(2);
   });
 
-  it('survives that nearly all of a long queue is cancelled', () => {
-    const { queue, told } = setup({ capacity: 10_000 });
+  it('keeps its order when nearly all items of a long queue are cancelled', () => {
+    const { queue, notified } = setup({ capacity: 10_000 });
     const controllers = Array.from({ length: 10_000 }, (_, i) => {
       const controller = new AbortController();
       queue.tryPush(`${i}`, { signal: controller.signal });
@@ -127,7 +127,7 @@ describe('BoundedQueue', () => {
     controllers.forEach((controller, i) => {
       if (i % 1000 !== 0) controller.abort();
     });
-    expect([queue.size, told.length]).toEqual([10, 9990]);
+    expect([queue.size, notified.length]).toEqual([10, 9990]);
     expect(Array.from({ length: 10 }, () => queue.tryTake())).toEqual(
       Array.from({ length: 10 }, (_, i) => `${i * 1000}`),
     );
@@ -135,7 +135,7 @@ describe('BoundedQueue', () => {
 });
 
 describe('taking', () => {
-  it('waits for an item, first come first served', async () => {
+  it('waits for an item, in FIFO order', async () => {
     const { queue } = setup();
     const takers = [queue.take(), queue.take()];
     expect(queue.stats().waitingTakers).toBe(2);
@@ -145,7 +145,7 @@ describe('taking', () => {
     expect(queue.stats()).toMatchObject({ size: 0, accepted: 2, taken: 2 });
   });
 
-  it('gives its place back when it gives up, and is bounded', async () => {
+  it('frees its place when it is cancelled, and is bounded', async () => {
     const { clock, queue } = setup({ maxWaitingTakers: 1 });
     const late = queue.take({ deadline: 10 });
     late.catch(() => {});
@@ -176,7 +176,7 @@ describe('taking', () => {
 });
 
 describe('waiting for room', () => {
-  it('lets so many producers wait, in order, and rejects the rest', async () => {
+  it('lets maxWaitingProducers producers wait, in order, and rejects the rest', async () => {
     const { queue } = setup({ capacity: 1, maxWaitingProducers: 2 });
     const accepted: string[] = [];
     const push = (item: string): Promise<unknown> => queue.push(item).then(() => accepted.push(item));
@@ -192,7 +192,7 @@ describe('waiting for room', () => {
     expect(queue.stats()).toMatchObject({ size: 0, accepted: 3, taken: 3 });
   });
 
-  it('forgets a producer that gives up', async () => {
+  it('forgets a producer whose deadline passes', async () => {
     const { clock, queue } = setup({ capacity: 1, maxWaitingProducers: 1 });
     queue.tryPush('a');
     const late = queue.push('late', { deadline: 10 });
@@ -204,7 +204,7 @@ describe('waiting for room', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('gives room that a cancelled item leaves to whoever waits', async () => {
+  it('gives the room of a cancelled item to a waiting producer', async () => {
     const { queue } = setup({ capacity: 1, maxWaitingProducers: 1 });
     const controller = new AbortController();
     queue.tryPush('a', { signal: controller.signal });
@@ -235,18 +235,18 @@ describe('closing', () => {
     await queue[Symbol.asyncDispose]();
   });
 
-  it('drops what is left at its deadline, each told', async () => {
-    const { clock, queue, told } = setup();
+  it('drops the remaining items when its time is up, and notifies', async () => {
+    const { clock, queue, notified } = setup();
     queue.tryPush('a');
     queue.tryPush('b', { deadline: 1000 });
     const closing = queue.close({ withinMs: 100 });
     await clock.advance(100);
     await closing;
-    expect(told).toEqual(['a SHUTTING_DOWN', 'b SHUTTING_DOWN']);
+    expect(notified).toEqual(['a SHUTTING_DOWN', 'b SHUTTING_DOWN']);
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('rejects whoever waits, on either side', async () => {
+  it('rejects waiting takers and producers', async () => {
     const empty = setup().queue;
     const taker = empty.take();
     taker.catch(() => {});
@@ -261,15 +261,15 @@ describe('closing', () => {
     await expect(producer).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
   });
 
-  it('clears on demand, each told', () => {
-    const { queue, told } = setup();
+  it('clears on demand, and notifies', () => {
+    const { queue, notified } = setup();
     queue.tryPush('a');
     queue.tryPush('b', { deadline: 5 });
     expect(queue.clear()).toBe(2);
-    expect([told, queue.size]).toEqual([['a SHED', 'b SHED'], 0]);
+    expect([notified, queue.size]).toEqual([['a SHED', 'b SHED'], 0]);
   });
 
-  it('tells how fast it was emptied since it was full, not how little there was to do before', async () => {
+  it('estimates from takes since the queue was full, not from an idle time before', async () => {
     const clock = new VirtualClock();
     const queue = new BoundedQueue<number>({ capacity: 5, clock });
     queue.tryPush(0);

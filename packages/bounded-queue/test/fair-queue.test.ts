@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { FairQueue } from '../src/index.ts';
 
 function setup(capacity = 100, maxWeight?: number) {
-  const told: string[] = [];
-  const onDrop = (item: string, { code }: RejectedError): void => void told.push(`${item} ${code}`);
-  return { told, queue: new FairQueue<string>({ capacity, maxWeight, onDrop }) };
+  const notified: string[] = [];
+  const onDrop = (item: string, { code }: RejectedError): void => void notified.push(`${item} ${code}`);
+  return { notified, queue: new FairQueue<string>({ capacity, maxWeight, onDrop }) };
 }
 
 const drain = (queue: FairQueue<string>): string => {
@@ -15,7 +15,7 @@ const drain = (queue: FairQueue<string>): string => {
   return items;
 };
 
-/** What each gets of `capacity` if nobody can get more without taking it from one who has less. */
+/** The shares of `capacity` where no client can get more without taking it from a client that has less. */
 function maxMinShares(demands: readonly number[], capacity: number): number[] {
   const shares = demands.map(() => 0);
   let open = demands.map((_, i) => i);
@@ -34,7 +34,7 @@ function maxMinShares(demands: readonly number[], capacity: number): number[] {
 }
 
 describe('FairQueue', () => {
-  it('hands out in turns between keys, first come first served within each', () => {
+  it('alternates between keys, first in, first out within each', () => {
     const { queue } = setup();
     for (const item of 'aAbBc') queue.tryPush(item, { key: 'many' });
     queue.tryPush('1', { key: 'one' });
@@ -49,7 +49,7 @@ describe('FairQueue', () => {
     expect(drain(queue)).toBe('HlllHlllHH');
   });
 
-  it('counts all who have no key as one', () => {
+  it('counts all items without a key as one key', () => {
     const { queue } = setup();
     for (const item of 'abc') queue.tryPush(item);
     queue.tryPush('1', { key: 'one' });
@@ -57,7 +57,7 @@ describe('FairQueue', () => {
     expect(drain(queue)).toBe('a1bcd');
   });
 
-  it('hands out what matters more first, whoever asks', () => {
+  it('hands out higher priorities first, whatever the key', () => {
     const { queue } = setup();
     for (const item of 'ab') queue.tryPush(item, { key: 'many' });
     queue.tryPush('1', { key: 'one' });
@@ -66,7 +66,7 @@ describe('FairQueue', () => {
     expect(drain(queue)).toBe('A!Ba1b');
   });
 
-  it('gives one who always has but one waiting no more than its share', () => {
+  it('gives a key that always has one item queued no more than its share', () => {
     const { queue } = setup();
     for (let i = 0; i < 40; i++) queue.tryPush('m', { key: `${i % 4}` });
     let served = '';
@@ -79,15 +79,15 @@ describe('FairQueue', () => {
     expect([...served].filter((item) => item === 's').length).toBe(5);
   });
 
-  it('charges nobody for what was cancelled', () => {
-    const { queue, told } = setup();
+  it('does not charge a key for its cancelled items', () => {
+    const { queue, notified } = setup();
     const controller = new AbortController();
     queue.tryPush('1', { key: 'one' });
     for (let i = 0; i < 10; i++) queue.tryPush('c', { key: 'two', signal: controller.signal, cost: 5 });
     queue.tryPush('a', { key: 'two' });
     queue.tryPush('2', { key: 'one' });
     controller.abort();
-    expect(told.length).toBe(10);
+    expect(notified.length).toBe(10);
     expect(drain(queue)).toBe('1a2');
   });
 
@@ -105,7 +105,7 @@ describe('FairQueue', () => {
     expect(drain(queue)).toBe('dnef');
   });
 
-  it('tells what comes before a newcomer: of each other as much as it would have itself', () => {
+  it('estimates the weight ahead of a new item: of each other key as much as its own key then has', () => {
     const { queue } = setup();
     for (let i = 0; i < 20; i++) queue.tryPush('m', { key: 'many' });
     queue.tryPush('f', { key: 'few', cost: 2 });
@@ -113,37 +113,37 @@ describe('FairQueue', () => {
     expect([ahead('new'), ahead('new', 5), ahead('few'), ahead('many')]).toEqual([2, 7, 5, 22]);
   });
 
-  it('has the newest of whoever has most waiting make room, until all have as much', () => {
-    const { queue, told } = setup(4);
+  it('evicts the newest items of the key with the largest backlog, until all have as much', () => {
+    const { queue, notified } = setup(4);
     for (const item of 'abcd') queue.tryPush(item, { key: 'many' });
     expect(queue.tryPush('e', { key: 'many' })).toBe(false);
     expect(queue.tryPush('1', { key: 'one' })).toBe(true);
     expect(queue.tryPush('2', { key: 'one' })).toBe(true);
     expect(queue.tryPush('3', { key: 'one' })).toBe(false);
     expect(queue.tryPush('x', { key: 'other' })).toBe(true);
-    expect(told).toEqual(['d SHED', 'c SHED', 'b SHED']);
+    expect(notified).toEqual(['d SHED', 'c SHED', 'b SHED']);
     expect(drain(queue)).toBe('a1x2');
   });
 
-  it('has as many leave as the newcomer weighs, and nobody if that would not do', () => {
-    const { queue, told } = setup(100, 10);
+  it('evicts as much as a new item weighs, and nothing if that is not enough', () => {
+    const { queue, notified } = setup(100, 10);
     for (const item of 'abcdefghij') queue.tryPush(item, { key: 'many' });
     expect(queue.tryPush('X', { key: 'one', cost: 6 })).toBe(false);
-    expect(told).toEqual([]);
+    expect(notified).toEqual([]);
     expect(queue.tryPush('X', { key: 'one', cost: 4 })).toBe(true);
-    expect(told).toEqual(['j SHED', 'i SHED', 'h SHED', 'g SHED']);
+    expect(notified).toEqual(['j SHED', 'i SHED', 'h SHED', 'g SHED']);
   });
 
-  it('has the less important make room first, the heaviest key of them', () => {
-    const { queue, told } = setup(4);
+  it('evicts lower priorities first, from the key with the largest backlog', () => {
+    const { queue, notified } = setup(4);
     for (const item of 'ab') queue.tryPush(item, { key: 'many', priority: -1 });
     queue.tryPush('1', { key: 'one', priority: -1 });
     queue.tryPush('!', { key: 'many' });
     expect(queue.tryPush('?', { key: 'many' })).toBe(true);
-    expect(told).toEqual(['b SHED']);
+    expect(notified).toEqual(['b SHED']);
   });
 
-  it('shares between as many keys as there are items, and forgets those that have nothing waiting', () => {
+  it('shares between as many keys as there are items, and takes new keys again and again', () => {
     const { queue } = setup(1000);
     for (let round = 0; round < 5; round++) {
       for (let i = 0; i < 1000; i++) expect(queue.tryPush('x', { key: `${round}-${i}` })).toBe(true);
@@ -152,12 +152,12 @@ describe('FairQueue', () => {
   });
 
   const client = fc.record({
-    /** What it sends, in shares of what is served in all. */
+    /** What it sends, as a share of all that is served. */
     load: fc.double({ min: 0.02, max: 4, noNaN: true }),
     cost: fc.integer({ min: 1, max: 3 }),
   });
 
-  it('is max-min fair within 2 % of what is served, whatever the clients send', () => {
+  it('is max-min fair within 2 % of all that is served, whatever the clients send', () => {
     fc.assert(
       fc.property(fc.array(client, { minLength: 2, maxLength: 8 }), (clients) => {
         const total = 20_000;
@@ -198,7 +198,7 @@ describe('FairQueue', () => {
     );
   });
 
-  it('knows what comes before a newcomer, to within one item of each key', () => {
+  it('knows the weight ahead of a new item, to within one item of each key', () => {
     const item = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), take: fc.boolean() });
     fc.assert(
       fc.property(fc.array(item, { maxLength: 60 }), fc.constantFrom('a', 'z'), (items, key) => {
@@ -208,9 +208,9 @@ describe('FairQueue', () => {
           else queue.tryPush('x', { key });
         }
         const expected = queue.weightAhead({ key });
-        queue.tryPush('newcomer', { key });
+        queue.tryPush('new', { key });
         let ahead = 0;
-        while (queue.tryTake() !== 'newcomer') ahead++;
+        while (queue.tryTake() !== 'new') ahead++;
         expect(Math.abs(ahead - expected)).toBeLessThanOrEqual(4);
       }),
     );
@@ -226,7 +226,7 @@ describe('FairQueue', () => {
     which: fc.nat(200),
   });
 
-  it('stays bounded and loses nobody, whatever happens', () => {
+  it('stays bounded and loses no item, whatever happens', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const ended = new Map<number, string>();

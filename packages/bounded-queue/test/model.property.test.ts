@@ -9,7 +9,7 @@ interface Job {
   readonly priority: number;
 }
 
-/** The other description of what must happen: a plain array, searched from end to end. */
+/** A model of the queue: an array that is searched from end to end. */
 class Model {
   readonly waiting: Job[] = [];
   readonly capacity: number;
@@ -68,12 +68,12 @@ describe.each([
   { name: 'BoundedQueue', prioritised: false },
   { name: 'PriorityQueue', prioritised: true },
 ])('$name against a plain array', ({ prioritised }) => {
-  it('agrees at every step: each item ends exactly once, taken or dropped and told', () => {
+  it('agrees at every step: each item ends once, taken or dropped with a notification', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 120 }), (capacity, steps) => {
         const clock = new VirtualClock();
-        const told: { id: number; code: string }[] = [];
-        const onDrop = ({ id }: Job, { code }: RejectedError): void => void told.push({ id, code });
+        const notified: { id: number; code: string }[] = [];
+        const onDrop = ({ id }: Job, { code }: RejectedError): void => void notified.push({ id, code });
         const options = { capacity, clock, onDrop };
         const queue = prioritised ? new PriorityQueue<Job>(options) : new BoundedQueue<Job>(options);
         const model = new Model(capacity, prioritised);
@@ -96,20 +96,20 @@ describe.each([
           } else if (now.do === 'cancel') {
             const controller = controllers[now.which];
             if (controller === undefined) continue;
-            const before = told.length;
+            const before = notified.length;
             controller.abort();
             const left = model.leave(now.which);
             if (left) expected.push({ id: now.which, code: 'CANCELLED' });
-            expect(told.length - before).toBe(left ? 1 : 0);
+            expect(notified.length - before).toBe(left ? 1 : 0);
           }
           expect(queue.size).toBe(model.waiting.length);
-          expect(told).toEqual(expected);
+          expect(notified).toEqual(expected);
         }
         const { accepted, taken, dropped, size } = queue.stats();
         expect(accepted).toBe(taken + dropped + size);
         void queue.close({ withinMs: 0 });
         expect(queue.size).toBe(0);
-        expect(told.length).toBe(queue.stats().dropped);
+        expect(notified.length).toBe(queue.stats().dropped);
         expect(clock.pendingTimers).toBe(0);
       }),
       { numRuns: 300 },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BoundedQueue, type BoundedQueueOptions, FairQueue, PriorityQueue } from '../src/index.ts';
 
-describe('options that make no sense', () => {
+describe('invalid options', () => {
   it.each<[BoundedQueueOptions<string>, RegExp]>([
     [{ capacity: 0 }, /capacity must be an integer of at least 1, got 0/],
     [{ capacity: Number.POSITIVE_INFINITY }, /capacity/],

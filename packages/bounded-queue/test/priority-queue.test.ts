@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { PriorityQueue } from '../src/index.ts';
 
 function setup(capacity = 3, maxWeight?: number) {
-  const told: string[] = [];
-  const onDrop = (item: string, { code }: RejectedError): void => void told.push(`${item} ${code}`);
-  return { told, queue: new PriorityQueue<string>({ capacity, maxWeight, onDrop }) };
+  const notified: string[] = [];
+  const onDrop = (item: string, { code }: RejectedError): void => void notified.push(`${item} ${code}`);
+  return { notified, queue: new PriorityQueue<string>({ capacity, maxWeight, onDrop }) };
 }
 
 const drain = (queue: PriorityQueue<string>): string[] => {
@@ -16,7 +16,7 @@ const drain = (queue: PriorityQueue<string>): string[] => {
 };
 
 describe('PriorityQueue', () => {
-  it('hands out the most important first, first come first served among equals', () => {
+  it('hands out the highest priority first, first in, first out among equals', () => {
     const { queue } = setup(10);
     queue.tryPush('low-1', { priority: -1 });
     queue.tryPush('plain-1');
@@ -26,39 +26,39 @@ describe('PriorityQueue', () => {
     expect(drain(queue)).toEqual(['high-1', 'high-2', 'plain-1', 'plain-2', 'low-1']);
   });
 
-  it('makes the newest of the least important leave for a more important newcomer, and for no other', () => {
-    const { queue, told } = setup(2);
+  it('evicts the newest item of the lowest priority for a higher one, and for no other', () => {
+    const { queue, notified } = setup(2);
     queue.tryPush('old');
     queue.tryPush('new');
     expect(queue.tryPush('equal')).toBe(false);
     expect(queue.tryPush('less', { priority: -1 })).toBe(false);
     expect(queue.tryPush('more', { priority: 1 })).toBe(true);
-    expect(told).toEqual(['new SHED']);
+    expect(notified).toEqual(['new SHED']);
     expect(drain(queue)).toEqual(['more', 'old']);
   });
 
-  it('makes as many leave as a heavy newcomer needs, or none', () => {
-    const { queue, told } = setup(10, 4);
+  it('evicts as many items as a heavy item needs, or none', () => {
+    const { queue, notified } = setup(10, 4);
     queue.tryPush('a', { cost: 2 });
     queue.tryPush('b', { cost: 2, priority: 2 });
     expect(queue.tryPush('heavy', { cost: 4, priority: 1 })).toBe(false);
-    expect(told).toEqual([]);
+    expect(notified).toEqual([]);
     expect(queue.tryPush('heavy', { cost: 4, priority: 3 })).toBe(true);
-    expect(told).toEqual(['a SHED', 'b SHED']);
+    expect(notified).toEqual(['a SHED', 'b SHED']);
   });
 
-  it('drops the lowest level on demand', () => {
-    const { queue, told } = setup(5);
+  it('drops the lowest priority on demand', () => {
+    const { queue, notified } = setup(5);
     queue.tryPush('a');
     queue.tryPush('high', { priority: 1 });
     queue.tryPush('b');
     expect(queue.dropLowest()).toBe(2);
-    expect(told.sort()).toEqual(['a SHED', 'b SHED']);
+    expect(notified.sort()).toEqual(['a SHED', 'b SHED']);
     expect(queue.dropLowest()).toBe(1);
     expect(queue.dropLowest()).toBe(0);
   });
 
-  it('takes any number of priorities, and forgets those that are gone', () => {
+  it('takes any number of priorities', () => {
     const { queue } = setup(1000);
     // 7919 and 1000 have no divisor in common, so every priority from 0 to 999 comes once.
     for (let i = 0; i < 1000; i++) queue.tryPush(`${(i * 7919) % 1000}`, { priority: (i * 7919) % 1000 });
@@ -66,14 +66,14 @@ describe('PriorityQueue', () => {
     expect(queue.size).toBe(0);
   });
 
-  it('does not let a priority that is no number in', async () => {
+  it('rejects a priority that is no number', async () => {
     const { queue } = setup();
     await expect(queue.push('nan', { priority: Number.NaN })).rejects.toThrow('priority must be a number');
     expect(queue.tryPush('nan', { priority: Number.NaN })).toBe(false);
     expect(queue.size).toBe(0);
   });
 
-  it('knows what a newcomer would have to wait for', () => {
+  it('knows the weight ahead of a new item', () => {
     const { queue } = setup(10);
     queue.tryPush('low', { priority: -1, cost: 5 });
     queue.tryPush('plain', { cost: 2 });

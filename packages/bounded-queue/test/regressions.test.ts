@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { BoundedQueue, PriorityQueue } from '../src/index.ts';
 
-/** Defects of other queues, each in one sentence that must hold here. */
+/** Defects of other queues, each as one sentence that holds here. */
 describe('what other queues got wrong', () => {
-  it('denque, effect: nothing is dropped in silence', () => {
-    const told: number[] = [];
+  it('denque, effect: every dropped item is notified', () => {
+    const notified: number[] = [];
     const queue = new BoundedQueue<number>({
       capacity: 2,
       overflow: 'drop-oldest',
-      onDrop: (item) => told.push(item),
+      onDrop: (item) => notified.push(item),
     });
     for (let i = 0; i < 5; i++) queue.tryPush(i);
-    expect([told, queue.stats().dropped]).toEqual([[0, 1, 2], 3]);
+    expect([notified, queue.stats().dropped]).toEqual([[0, 1, 2], 3]);
   });
 
-  it('effect: producers that wait are bounded', async () => {
+  it('effect: waiting producers are bounded', async () => {
     const queue = new BoundedQueue<number>({ capacity: 1, maxWaitingProducers: 3 });
     const results = await Promise.race([
       Promise.allSettled(Array.from({ length: 100 }, (_, i) => queue.push(i)).slice(4)),
@@ -32,7 +32,7 @@ describe('what other queues got wrong', () => {
     expect([queue.tryPush('c'), queue.tryPush('d'), queue.tryPush('e')]).toEqual([true, true, false]);
   });
 
-  it('rate-limiter-flexible: first in is first out while a taker is being served', async () => {
+  it('rate-limiter-flexible: items stay in order while a taker is served', async () => {
     const queue = new BoundedQueue<string>({ capacity: 5 });
     const first = queue.take();
     queue.tryPush('a');
@@ -40,7 +40,7 @@ describe('what other queues got wrong', () => {
     expect([await first, await queue.take()]).toEqual(['a', 'b']);
   });
 
-  it('p-queue: leaving from the middle of a long queue does not cost its length', () => {
+  it('p-queue: cancelling in the middle of a long queue does not cost its length', () => {
     // Counted, not timed: an O(n) removal of 20 000 items out of 20 000 would touch 2 * 10^8 entries.
     const queue = new PriorityQueue<number>({ capacity: 20_000 });
     const controllers = Array.from({ length: 20_000 }, (_, i) => {

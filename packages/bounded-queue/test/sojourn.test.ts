@@ -34,7 +34,7 @@ function setup(sojourn: SojournOptions = {}, capacity = 1000, Kind = BoundedQueu
     const item = queue.tryTake();
     return item && { id: item.id, waitedMs: clock.now() - item.at };
   };
-  /** For so long, one comes every 5 ms and one is taken every 10 ms. */
+  /** For `ms` milliseconds, one item is pushed every 5 ms and one is taken every 10 ms. */
   const overload = (ms: number): { id: number; waitedMs: number }[] => {
     const taken = [];
     for (const end = clock.now() + ms; clock.now() < end; clock.advanceSync(5)) {
@@ -61,7 +61,7 @@ describe('sojourn control', () => {
     expect(drops).toEqual([]);
   });
 
-  it('lets bursts pass that come again and again, if the wait falls below the target between them', () => {
+  it('lets repeated bursts pass if the wait falls below the target between them', () => {
     const { clock, drops, push, take, queue } = setup({ targetMs: 30 });
     push(8);
     let longest = 0;
@@ -76,7 +76,7 @@ describe('sojourn control', () => {
     expect(drops).toEqual([]);
   });
 
-  it('drops what waits longer than twice the target in a queue that stands, and tells it when to return', () => {
+  it('sheds items that wait longer than twice the target in a queue that does not drain', () => {
     const { queue, drops, overload } = setup();
     overload(500);
     const taken = overload(2000);
@@ -102,7 +102,7 @@ describe('sojourn control', () => {
     }
   });
 
-  it('never drops the last, for nobody is served sooner by that', () => {
+  it('never sheds the last item, which delays no other', () => {
     const { clock, drops, push, take } = setup();
     for (let i = 0; i < 50; i++) {
       push(2);
@@ -124,7 +124,7 @@ describe('sojourn control', () => {
     expect(drops.length).toBe(before);
   });
 
-  it('makes room for newcomers by dropping what has waited too long in a full queue', () => {
+  it('sheds stale items of a full queue to make room for a new one', () => {
     const { clock, drops, push, overload, queue } = setup({}, 10);
     overload(1000);
     while (queue.size < 10) push();
@@ -135,7 +135,7 @@ describe('sojourn control', () => {
     expect(queue.size).toBe(2);
   });
 
-  it('heeds its target and its interval', () => {
+  it('follows its target and its interval', () => {
     const { overload, drops } = setup({ targetMs: 100, intervalMs: 1000 });
     overload(1000);
     expect(drops).toEqual([]);
@@ -167,7 +167,7 @@ describe('sojourn control', () => {
     expect([take()?.id, take()?.id, take()?.id]).toEqual([first, first + 1, first + 2]);
   });
 
-  it('still hands out what matters more first', () => {
+  it('still hands out higher priorities first', () => {
     const { push, take, overload, clock } = setup({ newestFirst: true }, 1000, PriorityQueue);
     overload(500);
     push(1, { priority: 1 });
@@ -177,7 +177,7 @@ describe('sojourn control', () => {
     expect(gold?.waitedMs).toBe(1);
   });
 
-  it('tells the time in which what waits is taken, not how long nothing was', () => {
+  it('estimates from takes during overload, not from an idle time before', () => {
     const { clock, drops, push, overload, queue } = setup();
     push();
     queue.tryTake();
@@ -201,7 +201,7 @@ describe('sojourn control', () => {
     which: fc.nat(200),
   });
 
-  it('drops nobody before twice the target, never the last, and loses nobody', () => {
+  it('sheds no item before twice the target, never the last one, and loses none', () => {
     fc.assert(
       fc.property(fc.boolean(), fc.array(step, { maxLength: 200 }), (newestFirst, steps) => {
         const { clock, drops, queue, push } = setup({ newestFirst }, 20);

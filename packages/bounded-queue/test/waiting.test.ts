@@ -82,6 +82,34 @@ describe('no promise hangs', () => {
 });
 
 describe('waiting producers', () => {
+  it('are woken up when a taker takes what a callback has pushed meanwhile', async () => {
+    const queue = new BoundedQueue<string>({ capacity: 1, maxWaitingProducers: 1 });
+    const pushes: Promise<void>[] = [];
+    // The queue stops watching the first taker when it serves it.
+    const onDone = () => () => void pushes.push(queue.push('b'), queue.push('c'));
+    const takers = [queue.take({ onDone }), queue.take()];
+    queue.tryPush('a');
+    expect(await Promise.all(takers)).toEqual(['a', 'b']);
+    expect(await Promise.all(pushes.map(outcome))).toEqual(['undefined', 'undefined']);
+    expect(queue.tryTake()).toBe('c');
+  });
+
+  it('are all accepted before a listener is called', async () => {
+    const queue = new BoundedQueue<number>({
+      capacity: 10,
+      highWater: 0.2,
+      lowWater: 0.1,
+      maxWaitingProducers: 2,
+    });
+    while (queue.tryPush(0));
+    const pushes = [queue.push(1), queue.push(2)];
+    const notified: boolean[] = [];
+    queue.onSaturation((saturated) => void notified.push(saturated));
+    expect(queue.clear()).toBe(10);
+    await Promise.all(pushes);
+    expect([notified, queue.size]).toEqual([[], 2]);
+  });
+
   it('are notified of what their items evict, also when another producer leaves', async () => {
     const dropped: string[] = [];
     const queue = new PriorityQueue<string>({

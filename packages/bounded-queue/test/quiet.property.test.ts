@@ -6,12 +6,12 @@ import { BoundedQueue, FairQueue, PriorityQueue } from '../src/index.ts';
 const CAPACITY = 80;
 const PRODUCERS = 2;
 
-/** What must come of it if everybody hears of every item: a plain array, and two lines of those who wait. */
+/** A model without quiet operations: arrays of items, waiting takers and waiting producers. */
 class Model {
   readonly items: number[] = [];
   readonly takers: number[] = [];
   readonly producers: number[] = [];
-  readonly told: boolean[] = [];
+  readonly notified: boolean[] = [];
   readonly given: [taker: number, item: number][] = [];
   readonly #highWater: number;
   readonly #lowWater: number;
@@ -47,7 +47,7 @@ class Model {
     const { length } = this.items;
     if (this.saturated ? length > this.#lowWater : length < this.#highWater) return;
     this.saturated = !this.saturated;
-    this.told.push(this.saturated);
+    this.notified.push(this.saturated);
   }
 }
 
@@ -83,8 +83,8 @@ describe.each([
   { name: 'BoundedQueue', Kind: BoundedQueue },
   { name: 'PriorityQueue', Kind: PriorityQueue },
   { name: 'FairQueue', Kind: FairQueue },
-])('plain items of a $name', ({ Kind }) => {
-  it('come and go as if everybody heard of each of them', async () => {
+])('items without a context in a $name', ({ Kind }) => {
+  it('are pushed and taken as if no operation were quiet', async () => {
     const levels = fc.tuple(fc.integer({ min: 1, max: CAPACITY }), fc.nat(CAPACITY - 1));
     await fc.assert(
       fc.asyncProperty(levels, fc.array(step, { maxLength: 40 }), async ([high, low], steps) => {
@@ -97,8 +97,8 @@ describe.each([
           lowWater: lowWater / CAPACITY,
           clock: new VirtualClock(),
         });
-        const told: boolean[] = [];
-        queue.onSaturation((saturated) => told.push(saturated));
+        const notified: boolean[] = [];
+        queue.onSaturation((saturated) => notified.push(saturated));
         const given: [number, number][] = [];
         const leave: ((reason?: unknown) => void)[] = [];
         let ids = 0;
@@ -148,13 +148,13 @@ describe.each([
           for (let i = 0; i < now.times; i++) act[now.do]();
           const { size, saturated, waitingProducers, waitingTakers, accepted, taken, dropped } =
             queue.stats();
-          expect({ at, size, saturated, waitingProducers, waitingTakers, told }).toEqual({
+          expect({ at, size, saturated, waitingProducers, waitingTakers, notified }).toEqual({
             at,
             size: model.items.length,
             saturated: model.saturated,
             waitingProducers: model.producers.length,
             waitingTakers: model.takers.length,
-            told: model.told,
+            notified: model.notified,
           });
           expect([accepted, size + taken + dropped]).toEqual([model.accepted, model.accepted]);
         }
