@@ -1,8 +1,5 @@
 import type { Clock, DrainOptions } from '@bp/core';
-import { Closing, checkDrainOptions, rejectionIfOver, WaitQueue } from '@bp/core/kit';
-
-/** The timer of a wait queue keeps the process alive; `drain` needs no other. */
-const DAY_MS = 24 * 3600 * 1000;
+import { Closing, Draining } from '@bp/core/kit';
 
 /** What {@link Ending} needs of a queue. */
 export interface EndingOptions {
@@ -17,25 +14,12 @@ export interface EndingOptions {
 
 /** Waits until a queue is empty, for `drain` and `close`. */
 export class Ending {
-  readonly #options: EndingOptions;
-  readonly #drains: WaitQueue;
+  readonly #draining: Draining;
   readonly #closing: Closing;
 
-  constructor(options: EndingOptions) {
-    const { clock, name, isEmpty, cancelRest, settle } = options;
-    this.#options = options;
+  constructor({ clock, name, isEmpty, cancelRest, settle }: EndingOptions) {
+    this.#draining = new Draining({ clock, name, isIdle: isEmpty, onLeft: settle });
     this.#closing = new Closing({ clock, isIdle: isEmpty, cancelRest });
-    this.#drains = new WaitQueue({
-      clock,
-      name,
-      serve: (drain) => {
-        if (!isEmpty()) return false;
-        drain.resolve();
-        return true;
-      },
-      waitMs: () => DAY_MS,
-      onLeft: settle,
-    });
   }
 
   /** Whether the queue is closing or closed. */
@@ -45,17 +29,11 @@ export class Ending {
 
   /** Whether a `drain` or `close` waits, or the queue is closed. */
   get isAwaited(): boolean {
-    return this.#closing.started || this.#drains.size > 0;
+    return this.#closing.started || this.#draining.size > 0;
   }
 
-  async drain(options: DrainOptions): Promise<void> {
-    const { withinMs, signal } = checkDrainOptions(options);
-    const { clock, name, isEmpty } = this.#options;
-    if (isEmpty()) return;
-    const ctx = { deadline: clock.now() + withinMs, signal };
-    const over = rejectionIfOver(ctx, clock, name);
-    if (over !== undefined) throw over;
-    return this.#drains.wait(undefined, ctx);
+  drain(options: DrainOptions | undefined): Promise<void> {
+    return this.#draining.drain(options);
   }
 
   close(options: DrainOptions | undefined): Promise<void> {
@@ -64,8 +42,7 @@ export class Ending {
 
   /** Call it whenever the queue may have become empty. */
   settleIfEmpty(): void {
-    if (!this.isAwaited || !this.#options.isEmpty()) return;
-    this.#drains.serve();
+    this.#draining.settleIfIdle();
     this.#closing.settleIfIdle();
   }
 }

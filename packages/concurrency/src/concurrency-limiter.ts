@@ -1,12 +1,11 @@
 import type { CallContext, DrainOptions, Permit, Policy, RejectedError, Unsubscribe } from '@bp/core';
-import { Closing, checkInteger, EMPTY_CONTEXT, Rejections } from '@bp/core/kit';
+import { Closing, checkInteger, Draining, EMPTY_CONTEXT, Rejections } from '@bp/core/kit';
 import { Admission } from './admission.ts';
 import { CallQueue } from './call-queue.ts';
 import { CallRunner } from './call-runner.ts';
 import { CallStarter } from './call-starter.ts';
 import { CapacityWaiters } from './capacity-waiters.ts';
 import { HeldPermit } from './held-permit.ts';
-import { IdleWaiters } from './idle-waiters.ts';
 import {
   type ConcurrencyLimiterOptions,
   type ResolvedConcurrencyLimiterOptions,
@@ -49,7 +48,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
   readonly #queue: CallQueue;
   readonly #runner: CallRunner;
   readonly #capacityWaiters: CapacityWaiters;
-  readonly #idleWaiters: IdleWaiters;
+  readonly #draining: Draining;
   readonly #closing: Closing;
   /** Whether a caller waits for capacity, for idleness or for the end. */
   #isWatched = false;
@@ -75,7 +74,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
       isImpossible: (ctx) => this.#admission.isImpossible(ctx),
       hasRoom: ({ cost, priority, key }) => this.#hasRoom({ cost, priority, key }),
     });
-    this.#idleWaiters = new IdleWaiters(clock, name, isIdle);
+    this.#draining = new Draining({ clock, name, isIdle });
     this.#closing = new Closing({ clock, isIdle, cancelRest: () => this.#queue.rejectAll() });
   }
 
@@ -217,7 +216,7 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    */
   async drain(options?: DrainOptions): Promise<void> {
     this.#isWatched = true;
-    await this.#idleWaiters.drain(options);
+    await this.#draining.drain(options);
   }
 
   /**
@@ -273,8 +272,8 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
 
   #notifyWaiters(): void {
     this.#capacityWaiters.serve();
-    this.#idleWaiters.serve();
+    this.#draining.settleIfIdle();
     this.#closing.settleIfIdle();
-    this.#isWatched = this.#closing.started || this.#capacityWaiters.any || this.#idleWaiters.any;
+    this.#isWatched = this.#closing.started || this.#capacityWaiters.any || this.#draining.size > 0;
   }
 }

@@ -64,7 +64,7 @@ export interface DerivedContext extends CallContext {
 
 /** Bounds how long `drain` and `close` may take. */
 export interface DrainOptions {
-  /** Milliseconds from now (>= 0; a duration, not a point in time). Default: as long as it takes. */
+  /** Milliseconds from now (0 to ten years, or `Infinity`): a duration, not a point in time. Default: as long as it takes. */
   readonly withinMs?: number | undefined;
   /** Ends the wait early. */
   readonly signal?: AbortSignal | undefined;

@@ -147,9 +147,22 @@ describe('Closing', () => {
   it('does not begin with a wrong option, and names it', async () => {
     const { closing } = primitive(0);
     const wrong: [DrainOptions, ErrorConstructor, string][] = [
-      [{ withinMs: -1 }, RangeError, 'withinMs must be a number of at least 0, or Infinity, got -1 (number)'],
-      [{ withinMs: Number.NaN }, RangeError, 'withinMs must be a number of at least 0, or Infinity, got NaN'],
+      [
+        { withinMs: -1 },
+        RangeError,
+        'withinMs must be a number of at least 0 and at most ten years of milliseconds, or Infinity, got -1 (number)',
+      ],
+      [
+        { withinMs: Number.NaN },
+        RangeError,
+        'withinMs must be a number of at least 0 and at most ten years of milliseconds, or Infinity, got NaN',
+      ],
       [{ withinMs: '5' as unknown as number }, TypeError, 'withinMs must be a number of at least 0'],
+      [
+        { withinMs: Date.now() + 10_000 },
+        RangeError,
+        'withinMs must be a number of at least 0 and at most ten years of milliseconds, or Infinity, got ',
+      ],
       [{ deadline: 5 } as DrainOptions, TypeError, 'unknown option deadline (known: withinMs, signal)'],
       [{ signal: {} as AbortSignal }, TypeError, 'signal must be an AbortSignal, got a value of type object'],
     ];

@@ -1,7 +1,7 @@
 import type { DrainOptions } from '../call-context.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { checkOptions, optionNames } from './check-options.ts';
-import { checkNonNegativeOrInfinity, checkSignal } from './validate.ts';
+import { checkDuration, checkSignal } from './validate.ts';
 
 /** What a {@link Closing} must know about the primitive that it closes. */
 export interface ClosingOptions {
@@ -21,7 +21,7 @@ export function checkDrainOptions(options: DrainOptions): {
 } {
   const { withinMs = Number.POSITIVE_INFINITY, signal } = checkOptions(options, DRAIN_OPTIONS);
   if (signal !== undefined) checkSignal('signal', signal);
-  return { withinMs: checkNonNegativeOrInfinity('withinMs', withinMs), signal };
+  return { withinMs: checkDuration('withinMs', withinMs), signal };
 }
 
 /**

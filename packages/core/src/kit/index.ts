@@ -4,6 +4,7 @@ export { checkOptions, optionNames } from './check-options.ts';
 export { Closing, type ClosingOptions, checkDrainOptions } from './closing.ts';
 export { atDeadline } from './deadlines.ts';
 export { type DeriveOptions, deriveContext } from './derive-context.ts';
+export { Draining, type DrainingOptions } from './draining.ts';
 export { MAX_ESTIMATE_MS } from './estimate.ts';
 export { Heap, HeapNode } from './heap.ts';
 export { Listeners } from './listeners.ts';
@@ -17,6 +18,7 @@ export {
   checkBoolean,
   checkClock,
   checkDeadline,
+  checkDuration,
   checkFunction,
   checkInteger,
   checkName,

@@ -108,6 +108,12 @@ export function isAbsurdDeadline(deadline: number, now: number): boolean {
   return deadline - now > MAX_DEADLINE_MS && deadline !== Number.POSITIVE_INFINITY;
 }
 
+/** Returns `value` if it is a duration from 0 to ten years, or `Infinity`. @throws TypeError or RangeError naming `name`. */
+export function checkDuration(name: string, value: unknown): number {
+  const expected = 'a number of at least 0 and at most ten years of milliseconds, or Infinity';
+  return checkNumber(name, value, expected, (n) => n >= 0 && !isAbsurdDeadline(n, 0));
+}
+
 /**
  * Returns `deadline` if it can be a deadline on a clock that reads `now`.
  * @throws TypeError naming `name` if it is no number.
