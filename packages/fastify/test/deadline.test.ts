@@ -30,7 +30,7 @@ describe('the deadline of a request', () => {
     expect(await leftMs(headers)).toBe(expected);
   });
 
-  it('is cut down to the maximum, and assumed where none is given', async () => {
+  it('is cut to the maximum, and has a default', async () => {
     const { leftMs } = await server({ deadline: { maxMs: 3000, defaultMs: 1000 } });
     expect(await leftMs({ 'x-request-timeout-ms': '9999999999' })).toBe(3000);
     expect(await leftMs({ 'grpc-timeout': '99999999H' })).toBe(3000);
@@ -38,7 +38,7 @@ describe('the deadline of a request', () => {
     expect(await leftMs({ 'x-request-timeout-ms': 'nonsense' })).toBe(1000);
   });
 
-  it('is not read unless the option is given, nor on a route that says so', async () => {
+  it('is not read without the option, nor on a route with deadline: false', async () => {
     const { app, leftMs } = await server({ deadline: undefined });
     expect(await leftMs({ 'x-request-timeout-ms': '250' })).toBeNull();
     expect(app.backpressure.stats().rejected.deadline).toBe(0);
@@ -51,55 +51,55 @@ describe('the deadline of a request', () => {
     expect(answer.json()).toEqual({ deadline: null });
   });
 
-  it('rejects at once what has no more time than the way back takes', async () => {
+  it('rejects at once a request with less time left than the margin', async () => {
     const { app } = await server({ deadline: { marginMs: 20 } });
-    const ask = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
-    expect((await ask(20)).statusCode).toBe(200);
-    const rejected = await ask(19);
+    const send = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
+    expect((await send(20)).statusCode).toBe(200);
+    const rejected = await send(19);
     expect(rejected.statusCode).toBe(504);
     expect(rejected.headers).not.toHaveProperty('retry-after');
     expect(rejected.body).toBe('{"error":"Deadline exceeded"}');
   });
 
-  it('rejects what the wait makes hopeless, and says when it would not', async () => {
+  it('rejects a request whose estimated wait is too long, with the time until it is not', async () => {
     const source = new FakeSource();
     const { app } = await server({ load: { sources: [source], maxWaitMs: 60_000 } });
-    const ask = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
+    const send = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
     source.waitMs = 4000;
-    expect((await ask(4010)).statusCode).toBe(200);
-    const rejected = await ask(2000);
+    expect((await send(4010)).statusCode).toBe(200);
+    const rejected = await send(2000);
     expect(rejected.statusCode).toBe(503);
     expect(rejected.json()).toEqual({ error: 'Service overloaded', retryAfter: 3 });
     expect(rejected.headers['retry-after']).toBe('3');
-    expect((await ask(5)).json()).toEqual({ error: 'Deadline exceeded' });
+    expect((await send(5)).json()).toEqual({ error: 'Deadline exceeded' });
     expect(app.backpressure.stats().rejected.deadline).toBe(2);
   });
 
-  it('is held against the wait of the request, not of those it overtakes', async () => {
+  it('is compared with the wait of the request, not with that of requests it overtakes', async () => {
     const source: LoadSource = { estimatedWaitMs: ({ priority = 0 } = {}) => (priority > 0 ? 20 : 4000) };
     const { app } = await server({
       load: { sources: [source], maxWaitMs: 60_000 },
       tiers: { gold: { priority: 1 } },
       tierOf: ({ headers }) => headers['x-tier'] as string | undefined,
     });
-    const ask = (tier: string) =>
+    const send = (tier: string) =>
       app.inject({ url: '/', headers: { 'x-request-timeout-ms': '500', 'x-tier': tier } });
-    expect((await ask('gold')).statusCode).toBe(200);
-    expect((await ask('bronze')).statusCode).toBe(503);
+    expect((await send('gold')).statusCode).toBe(200);
+    expect((await send('bronze')).statusCode).toBe(503);
   });
 
-  it('that the wait makes hopeless is an overload, unlike one that is over anyway', async () => {
+  it('that only the wait exceeds is an overload, unlike one that is exceeded anyway', async () => {
     const source = new FakeSource();
     const { app } = await server({ load: { sources: [source], maxWaitMs: 60_000 } });
-    const ask = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
+    const send = (ms: number) => app.inject({ url: '/', headers: { 'x-request-timeout-ms': `${ms}` } });
     source.waitMs = 4000;
-    await ask(5);
+    await send(5);
     expect(app.backpressure.stats().overloaded).toBe(false);
-    await ask(2000);
+    await send(2000);
     expect(app.backpressure.stats().overloaded).toBe(true);
   });
 
-  it('that passes while the body is read or checked keeps the handler from being started', async () => {
+  it('that passes while the body is read or validated prevents the handler', async () => {
     let started = false;
     const { app, clock } = await build({ deadline: {} });
     app.post('/', { preValidation: async () => clock.advance(300) }, () => {
@@ -117,7 +117,7 @@ describe('the deadline of a request', () => {
     expect(started).toBe(false);
   });
 
-  it('reaches the handler: its signal is aborted in time', async () => {
+  it('aborts the signal of the handler in time', async () => {
     const { app, clock } = await build({ deadline: {} });
     app.get('/', async ({ backpressure }) => {
       const ended = new Promise((resolve) => backpressure.signal.addEventListener('abort', resolve));

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type BackpressureOptions, backpressure } from '../src/index.ts';
 import { build, deferred } from './harness.ts';
 
-/** On a real socket: what a client that hangs up looks like cannot be injected. */
+/** On a real socket: a client that hangs up cannot be injected. */
 async function listening(options: BackpressureOptions = {}): Promise<FastifyInstance> {
   const app = Fastify();
   await app.register(backpressure, options);
@@ -30,14 +30,14 @@ const post = (body: string): string =>
 const isDone = (ctx: RequestContext): Promise<unknown> => new Promise((resolve) => ctx.onDone(resolve));
 
 describe('a client that hangs up', () => {
-  it('cancels the context of its request, a POST whose body was read as well', async () => {
+  it('cancels the context of its request, also of a POST whose body has been read', async () => {
     const app = await listening();
     const started = deferred<RequestContext>();
     app.post('/', async ({ backpressure: ctx, body }) => {
       expect(body).toEqual({ id: 1 });
       started.resolve(ctx);
       await isDone(ctx);
-      return 'nobody reads this';
+      return 'never sent';
     });
     const socket = await request(app, post('{"id":1}'));
     const ctx = await started.promise;
@@ -51,7 +51,7 @@ describe('a client that hangs up', () => {
     await expect.poll(() => app.backpressure.stats()).toMatchObject({ disconnected: 1, active: 0 });
   });
 
-  it('that waits for its turn is never started', async () => {
+  it('that waits for a turn of the event loop is never started', async () => {
     const { app, clock } = await build({ load: { eventLoop: false } });
     let started = 0;
     const contexts: RequestContext[] = [];
@@ -68,17 +68,17 @@ describe('a client that hangs up', () => {
     await clock.advance(0);
     expect(app.backpressure.stats().queued).toBe(0);
     expect(started).toBe(1);
-    expect(app.backpressure.stats().rejected.deadline, 'nobody is there to be told').toBe(0);
+    expect(app.backpressure.stats().rejected.deadline, 'no deadline has passed').toBe(0);
   });
 
-  it('while its limit is asked for elsewhere is not let in', async () => {
-    const asked = deferred<void>();
+  it('while a shared limit decides is not admitted', async () => {
+    const called = deferred<void>();
     const answer = deferred<void>();
     const app = await listening({
       rateLimit: {
         limiter: {
           acquire() {
-            asked.resolve();
+            called.resolve();
             return answer.promise;
           },
         },
@@ -90,7 +90,7 @@ describe('a client that hangs up', () => {
       return 'done';
     });
     const socket = await request(app, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await asked.promise;
+    await called.promise;
     socket.destroy();
     await expect
       .poll(() => new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count))))
@@ -105,10 +105,10 @@ describe('a client that hangs up', () => {
 describe('a client that waits for its answer', () => {
   it('has a context that ends with the response and is cancelled by nothing', async () => {
     const app = await listening({ deadline: { defaultMs: 60_000 } });
-    let told = false;
+    let cancelled = false;
     app.post('/', async (incoming) => {
       incoming.backpressure.onDone(() => {
-        told = true;
+        cancelled = true;
       });
       await new Promise(setImmediate);
       return 'done';
@@ -121,7 +121,7 @@ describe('a client that waits for its answer', () => {
     await expect
       .poll(() => new Promise((resolve) => app.server.getConnections((_error, count) => resolve(count))))
       .toBe(0);
-    expect(told).toBe(false);
+    expect(cancelled).toBe(false);
     expect(app.backpressure.stats()).toMatchObject({ admitted: 1, disconnected: 0 });
   });
 });

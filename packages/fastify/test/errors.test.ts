@@ -42,7 +42,7 @@ describe('a RejectedError that a handler throws', () => {
     });
   });
 
-  it('is answered wherever it is thrown, and by whichever copy of core', async () => {
+  it('is answered wherever it is thrown, and whichever copy of core made it', async () => {
     const { app } = await build({});
     const foreign = Object.assign(new Error('of another copy'), {
       code: 'QUEUE_FULL',
@@ -59,8 +59,8 @@ describe('a RejectedError that a handler throws', () => {
   });
 });
 
-describe('the return of those whom a handler rejected', () => {
-  it('is spread like that of others under overload, unless it is about their own limit', async () => {
+describe('the Retry-After of a handler rejection', () => {
+  it('is spread under overload like that of a gate, except for a rate limit', async () => {
     const source = new FakeSource();
     const { app } = await build({ load: { sources: [source] }, random: () => 0.999 });
     const reject = (code: RejectionCode) => () => {
@@ -78,7 +78,7 @@ describe('the return of those whom a handler rejected', () => {
 });
 
 describe('any other error', () => {
-  it('reaches the error handlers of the user, wherever and whenever they were set', async () => {
+  it('reaches the error handlers of the user, wherever and whenever they are set', async () => {
     const { app } = await build({});
     app.get('/root', () => {
       throw new Error('root');
@@ -157,7 +157,7 @@ describe('a server with an error handler of its own', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('may do without the mapping, and answer rejections where it sees fit', async () => {
+  it('may turn mapErrors off and send rejections itself', async () => {
     const { app } = await build({ mapErrors: false });
     app.setErrorHandler((error, request, reply) => {
       if (!app.backpressure.sendRejection(error, request, reply)) void reply.code(500).send({ own: true });
@@ -172,7 +172,7 @@ describe('a server with an error handler of its own', () => {
     expect((await app.inject('/broken')).json()).toEqual({ own: true });
   });
 
-  it('may do without it on one route', async () => {
+  it('may turn mapErrors off on one route', async () => {
     const { app } = await build({});
     app.get('/', { config: { backpressure: { mapErrors: false } } }, () => {
       throw new RejectedError('QUEUE_FULL', 'orders');
@@ -181,7 +181,7 @@ describe('a server with an error handler of its own', () => {
   });
 });
 
-describe('what a request that its handler rejected has taken from the limit of its client', () => {
+describe('the tokens of a request that its handler rejected', () => {
   it.each<[RejectionCode, boolean, number]>([
     ['QUEUE_FULL', false, 200],
     ['CONCURRENCY_LIMIT', false, 200],
@@ -190,7 +190,7 @@ describe('what a request that its handler rejected has taken from the limit of i
     ['CIRCUIT_OPEN', false, 429],
     ['RATE_LIMITED', false, 429],
     ['DEADLINE_EXCEEDED', false, 429],
-  ])('after %s, work begun: %s, lets its next one meet %d', async (code, workBegan, status) => {
+  ])('after %s, work begun: %s, give the next request %d', async (code, workBegan, status) => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
     app.get('/full', async () => Promise.reject(new RejectedError(code, 'orders', { workBegan })));
     app.get('/', () => 'ok');
@@ -198,17 +198,17 @@ describe('what a request that its handler rejected has taken from the limit of i
     expect((await app.inject('/')).statusCode).toBe(status);
   });
 
-  it('is given back at the cost of its route, to its own client', async () => {
+  it('are given back at the cost of the route, to the same client', async () => {
     const key = ({ headers }: FastifyRequest) => String(headers['x-user-id']);
     const { app } = await build({ rateLimit: { rate: 1, burst: 5, key } });
     const costly = { config: { backpressure: { cost: 5 } } };
     app.get('/full', costly, async () => Promise.reject(new RejectedError('QUEUE_FULL', 'orders')));
     app.get('/', costly, () => 'ok');
-    const ask = async (url: string, user: string) =>
+    const send = async (url: string, user: string) =>
       (await app.inject({ url, headers: { 'x-user-id': user } })).statusCode;
-    expect(await ask('/', 'bob')).toBe(200);
-    expect(await ask('/full', 'ada')).toBe(503);
-    expect([await ask('/', 'ada'), await ask('/', 'ada'), await ask('/', 'bob')]).toEqual([200, 429, 429]);
+    expect(await send('/', 'bob')).toBe(200);
+    expect(await send('/full', 'ada')).toBe(503);
+    expect([await send('/', 'ada'), await send('/', 'ada'), await send('/', 'bob')]).toEqual([200, 429, 429]);
   });
 });
 

@@ -11,7 +11,7 @@ describe('InFlightLimit', () => {
     expect(limit.excessMs(1e6)).toBe(0);
   });
 
-  it('is, once the loop is late, the throughput times the usual latency and the wait they may bear', () => {
+  it('is, once the loop is late, the throughput times the usual latency and the allowed wait', () => {
     const limit = new InFlightLimit(100);
     // 500 a second, each 10 ms: by Little 5 in flight.
     for (let i = 0; i < 100; i++) limit.onInterval({ ...usual, active: 5, completed: 50 });
@@ -20,7 +20,7 @@ describe('InFlightLimit', () => {
     expect(limit.excessMs(155), 'a hundred too many at 500 a second').toBeCloseTo(200, -1);
   });
 
-  it('grows while it rejects although the loop is in time, and is lifted when it rejects nobody', () => {
+  it('grows while it rejects although the loop is in time, and is lifted when it rejects no request', () => {
     const limit = new InFlightLimit(100);
     limit.onInterval({ ...usual, active: 5, completed: 50 });
     limit.onInterval({ ...usual, late: true, active: 100, completed: 50 });
@@ -32,15 +32,15 @@ describe('InFlightLimit', () => {
     expect(limit.limit).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('lets one in at least, also when nothing was answered', () => {
+  it('is at least 1, also when no request has ended', () => {
     const limit = new InFlightLimit(100);
     limit.onInterval({ ...usual, late: true, active: 40, completed: 0 });
     expect(limit.limit).toBe(1);
   });
 
-  it('finds its way back from a start that was overloaded: slow requests are not taken for a slow loop', () => {
+  it('recovers from a start under overload: slow requests do not count as a slow loop', () => {
     const limit = new InFlightLimit(100);
-    // Each request takes a second of waiting and 1 ms of the loop, which can do 1000 a second; far more arrive.
+    // Each request takes a second of waiting and 1 ms of the loop, which can do 1000 a second; far more are sent.
     let active = 2000;
     for (let i = 0; i < 300; i++) {
       const completed = Math.min(100, active / 10);

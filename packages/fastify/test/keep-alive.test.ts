@@ -50,7 +50,7 @@ const statuses = (received: string): string[] =>
   [...received.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, code]) => code ?? '');
 
 describe('the connection of a rejected request', () => {
-  it('is kept, and its unread body is not taken for the next request', async () => {
+  it('is kept, and its unread body is not parsed as the next request', async () => {
     const app = await rejecting();
     const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(20);
     const { received, isEnded } = await talk(
@@ -63,7 +63,7 @@ describe('the connection of a rejected request', () => {
     expect(isEnded()).toBe(false);
   });
 
-  it('is closed when more of the body is to come than is worth reading', async () => {
+  it('is closed when the unread body exceeds the maximum', async () => {
     const app = await rejecting({ maxUnreadBodyBytes: 1000 });
     const { received } = await talk(app, post(1001, '{'), /\}$/);
     expect(statuses(received)).toEqual(['429']);
@@ -73,7 +73,7 @@ describe('the connection of a rejected request', () => {
     expect(kept.received).toMatch(/connection: keep-alive/i);
   });
 
-  it('is closed when nobody knows how much of the body is to come', async () => {
+  it('is closed when the length of the body is unknown', async () => {
     const app = await rejecting();
     const { received } = await talk(
       app,
@@ -84,13 +84,13 @@ describe('the connection of a rejected request', () => {
     expect(received).toMatch(/connection: close/i);
   });
 
-  it('is answered at once: before the body has come', async () => {
+  it('carries the response before the body has been received', async () => {
     const app = await rejecting();
     const { received } = await talk(app, post(50_000, ''), /\}$/);
     expect(statuses(received)).toEqual(['429']);
   });
 
-  it('can be kept by a fetch that uploads', async () => {
+  it('can be kept by fetch with an upload', async () => {
     const app = await rejecting();
     const { port } = app.server.address() as AddressInfo;
     for (let i = 0; i < 3; i++) {
@@ -104,7 +104,7 @@ describe('the connection of a rejected request', () => {
 });
 
 describe('a rejection over HTTP/2', () => {
-  it('ends one stream and not the connection, whatever is left of the body', async () => {
+  it('ends the stream and not the connection, whatever is left of the body', async () => {
     const warnings: string[] = [];
     const onWarning = ({ message }: Error): void => void warnings.push(message);
     process.on('warning', onWarning);
@@ -130,7 +130,7 @@ describe('a rejection over HTTP/2', () => {
 });
 
 describe('a server that is closing', () => {
-  it('answers what still comes on open connections, where Fastify leaves that to it', async () => {
+  it('answers requests on open connections with return503OnClosing: false', async () => {
     const app = Fastify({ return503OnClosing: false });
     await app.register(backpressure, {});
     const held = deferred<string>();

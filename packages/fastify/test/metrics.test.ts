@@ -10,7 +10,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { OpenTelemetryMeter, PrometheusRegistry } from '../src/index.ts';
 import { build, FakeSource } from './harness.ts';
 
-/** Two admitted, one of them still under way; one rejected by its limit, two by load. */
+/** Two requests admitted, one of them active; one rejected by its limit, two by load. */
 async function busy(options: object) {
   const source = new FakeSource();
   const { app } = await build({
@@ -21,14 +21,14 @@ async function busy(options: object) {
   let finish: (() => void) | undefined;
   app.get('/', () => 'ok');
   app.get('/slow', () => new Promise<string>((resolve) => (finish = () => resolve('done'))));
-  const ask = (id: string, url = '/') => app.inject({ url, headers: { 'x-user-id': id } });
-  await ask('ada');
-  await ask('ada');
-  const slow = ask('bob', '/slow');
+  const send = (id: string, url = '/') => app.inject({ url, headers: { 'x-user-id': id } });
+  await send('ada');
+  await send('ada');
+  const slow = send('bob', '/slow');
   await new Promise(setImmediate);
   source.waitMs = 200;
-  await ask('cleo');
-  await ask('cleo');
+  await send('cleo');
+  await send('cleo');
   return {
     app,
     finish: async () => {
@@ -39,7 +39,7 @@ async function busy(options: object) {
 }
 
 describe('metrics for Prometheus', () => {
-  it('are read when they are collected, and gone when the server is closed', async () => {
+  it('are read when they are collected, and removed when the server closes', async () => {
     const registry = new Registry();
     expectTypeOf(registry).toExtend<PrometheusRegistry>();
     const { app, finish } = await busy({ registry });
@@ -69,7 +69,7 @@ describe('metrics for Prometheus', () => {
 });
 
 describe('metrics for OpenTelemetry', () => {
-  it('are observed by name, unit and attributes of low cardinality, until the server is closed', async () => {
+  it('are observed by name, unit and attributes of low cardinality, until the server closes', async () => {
     const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
     const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 30 });
     const provider = new MeterProvider({ readers: [reader] });

@@ -9,7 +9,7 @@ function see(ranks: PriorityRanks, priority: number, now: number): number {
 }
 
 describe('PriorityRanks', () => {
-  it('ranks nobody while all are alike', () => {
+  it('has no lower priorities while all are equal', () => {
     const ranks = new PriorityRanks();
     for (let now = 0; now < 1000; now++) expect(see(ranks, 5, now)).toBe(0);
   });
@@ -95,7 +95,7 @@ describe('PriorityRanks', () => {
     expect(ranks.above(-1e9, 2000)).toBe(1);
   });
 
-  it('keeps no more priorities than it can have use for', () => {
+  it('keeps a bounded number of priorities', () => {
     const ranks = new PriorityRanks();
     for (let i = 0; i < 100_000; i++) see(ranks, i, 0);
     expect(see(ranks, 1e9, 1)).toBeGreaterThan(0.9);

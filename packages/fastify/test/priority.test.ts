@@ -17,12 +17,12 @@ async function server() {
 
 describe('the priority of a request', () => {
   it('is that of its tier and its route', async () => {
-    const ask = await server();
-    expect(await ask({})).toBe(0);
-    expect(await ask({ 'x-tier': 'gold' })).toBe(2);
-    expect(await ask({ 'x-tier': 'background' })).toBe(-1);
-    expect(await ask({ 'x-tier': 'unknown' })).toBe(0);
-    expect(await ask({ 'x-tier': 'gold' }, '/important')).toBe(12);
+    const send = await server();
+    expect(await send({})).toBe(0);
+    expect(await send({ 'x-tier': 'gold' })).toBe(2);
+    expect(await send({ 'x-tier': 'background' })).toBe(-1);
+    expect(await send({ 'x-tier': 'unknown' })).toBe(0);
+    expect(await send({ 'x-tier': 'gold' }, '/important')).toBe(12);
   });
 
   it.each([
@@ -42,17 +42,17 @@ describe('the priority of a request', () => {
     ['', 0],
     ['nonsense', 0],
   ])('is lowered by the urgency of RFC 9218 %j, within its tier', async (priority, lowered) => {
-    const ask = await server();
-    expect(await ask({ priority })).toBeCloseTo(-lowered, 10);
-    expect(await ask({ priority, 'x-tier': 'gold' })).toBeCloseTo(2 - lowered, 10);
+    const send = await server();
+    expect(await send({ priority })).toBeCloseTo(-lowered, 10);
+    expect(await send({ priority, 'x-tier': 'gold' })).toBeCloseTo(2 - lowered, 10);
   });
 
   it('is at most what an earlier service handed on, and never more than its own client is worth', async () => {
-    const ask = await server();
-    expect(await ask({ 'x-request-priority': '1', 'x-tier': 'gold' })).toBe(1);
-    expect(await ask({ 'x-request-priority': '-7' })).toBe(-7);
-    expect(await ask({ 'x-request-priority': '99' })).toBe(0);
-    expect(await ask({ 'x-request-priority': '1e9' })).toBe(0);
-    expect(await ask({ 'x-request-priority': '1', 'x-tier': 'gold', priority: 'u=7' })).toBeCloseTo(0.2, 10);
+    const send = await server();
+    expect(await send({ 'x-request-priority': '1', 'x-tier': 'gold' })).toBe(1);
+    expect(await send({ 'x-request-priority': '-7' })).toBe(-7);
+    expect(await send({ 'x-request-priority': '99' })).toBe(0);
+    expect(await send({ 'x-request-priority': '1e9' })).toBe(0);
+    expect(await send({ 'x-request-priority': '1', 'x-tier': 'gold', priority: 'u=7' })).toBeCloseTo(0.2, 10);
   });
 });

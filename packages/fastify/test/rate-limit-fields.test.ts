@@ -12,7 +12,7 @@ function read(field: unknown): { name: unknown; params: Record<string, unknown> 
 }
 
 describe('RateLimit-Policy and RateLimit', () => {
-  it('tell every client its policy and what is left', async () => {
+  it('send every client its policy and what is left', async () => {
     const { app, clock } = await build({ rateLimit: { rate: 2, burst: 3, policy: 'orders' } });
     app.get('/', () => 'ok');
     const left = [];
@@ -59,20 +59,20 @@ describe('RateLimit-Policy and RateLimit', () => {
     expect(await sent()).toBe(whenRejected);
   });
 
-  it('say nothing to who is not limited', async () => {
+  it('are not sent to clients without a limit', async () => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1, allow: ['ip:127.0.0.1'] } });
     app.get('/', () => 'ok');
     await app.inject('/');
     expect((await app.inject('/')).headers).not.toHaveProperty('ratelimit');
   });
 
-  it('say, when nothing is left, how long one takes to come back', () => {
+  it('say, when nothing is left, the time of one token', () => {
     const fields = new RateLimitFields({ name: 'slow', ratePerSecond: 0.1, burst: 3 });
     expect(read(fields.left(0.9))).toEqual({ name: 'slow', params: { r: 0, t: 10 } });
     expect(read(fields.left(2))).toEqual({ name: 'slow', params: { r: 2, t: 20 } });
   });
 
-  it('promise nothing to who is not admitted at all', () => {
+  it('promise nothing at rate 0', () => {
     const fields = new RateLimitFields({ name: 'blocked', ratePerSecond: 0, burst: 0 });
     expect(read(fields.policy)).toEqual({ name: 'blocked', params: { q: 0 } });
     expect(read(fields.exhausted(Number.POSITIVE_INFINITY))).toEqual({ name: 'blocked', params: { r: 0 } });
@@ -104,7 +104,7 @@ describe('RateLimit-Policy and RateLimit', () => {
           expect(w).toBeGreaterThan(0);
           expect(r).toBeLessThanOrEqual(burst);
           if (w < 999_999_999_999_999 && t < 999_999_999_999_999) {
-            expect(q, 'no more than a full bucket and what comes back meanwhile').toBeLessThanOrEqual(
+            expect(q, 'no more than a full bucket and the tokens of the window').toBeLessThanOrEqual(
               burst + rate * w + 1e-6,
             );
             expect(r / t, 'sent at no more than the sustained rate').toBeLessThanOrEqual(

@@ -29,7 +29,7 @@ describe('the limit of a client', () => {
     expect((await app.inject('/')).statusCode, `at ${clock.now()}`).toBe(200);
   });
 
-  it('is who asks in the context of a request, for pools that share fairly', async () => {
+  it('gives the context of a request its key, for pools that share fairly', async () => {
     const { app } = await build({
       rateLimit: { rate: 10, key: ({ headers }) => headers['x-user-id'] as string | undefined },
     });
@@ -40,12 +40,12 @@ describe('the limit of a client', () => {
       app.inject(user('bob')),
       app.inject('/'),
     ]);
-    const [ada, again, bob, nobody] = keys.map((answer) => answer.json().key);
+    const [ada, again, bob, anonymous] = keys.map((answer) => answer.json().key);
     expect(ada).toBe(again);
-    expect(new Set([ada, bob, nobody]).size).toBe(3);
+    expect(new Set([ada, bob, anonymous]).size).toBe(3);
   });
 
-  it('counts by the user function, by the address where it says nothing, and never takes one for the other', async () => {
+  it('identifies a client by its key, or by its address without one, and never confuses the two', async () => {
     const { app } = await build({
       rateLimit: { rate: 1, burst: 1, key: ({ headers }) => headers['x-user-id'] as string | undefined },
     });
@@ -60,7 +60,7 @@ describe('the limit of a client', () => {
     expect(await status({ ...user(''), remoteAddress: '10.0.0.9' })).toBe(429);
   });
 
-  it('takes a /64 of IPv6 for one client and an IPv4 address mapped into IPv6 for itself', async () => {
+  it('treats a /64 of IPv6 as one client and a mapped IPv4 address as that address', async () => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
     app.get('/', () => 'ok');
     const from = async (remoteAddress: string) => (await app.inject({ url: '/', remoteAddress })).statusCode;
@@ -95,7 +95,7 @@ describe('the limit of a client', () => {
     expect(await admitted('unlimited')).toBe(9);
   });
 
-  it('never says when to come back to who never can', async () => {
+  it('sends no Retry-After if the cost exceeds the burst: the request can never be admitted', async () => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1 } });
     app.get('/', { config: { backpressure: { cost: 2 } } }, () => 'ok');
     const rejected = await app.inject('/');
@@ -113,15 +113,15 @@ describe('a limit that is kept elsewhere', () => {
     },
   });
 
-  it('is asked with the key and the cost, and rejects with the time it says', async () => {
-    const asked: unknown[] = [];
+  it('receives key, cost and deadline, and its rejection is the response', async () => {
+    const calls: unknown[] = [];
     const { app } = await build({
       deadline: {},
       rateLimit: {
         limiter: {
           async acquire(ctx) {
-            asked.push(ctx);
-            if (asked.length > 1) throw new RejectedError('RATE_LIMITED', 'redis', { retryAfterMs: 2500 });
+            calls.push(ctx);
+            if (calls.length > 1) throw new RejectedError('RATE_LIMITED', 'redis', { retryAfterMs: 2500 });
           },
         },
         key: ({ headers }) => headers['x-user-id'] as string,
@@ -134,7 +134,7 @@ describe('a limit that is kept elsewhere', () => {
     const rejected = await app.inject(user('ada'));
     expect(rejected.statusCode).toBe(429);
     expect(rejected.headers).toMatchObject({ 'retry-after': '3', ratelimit: '"default";r=0;t=3' });
-    expect(asked).toEqual([
+    expect(calls).toEqual([
       { key: 'id:ada', cost: 3, deadline: 1500 },
       { key: 'id:ada', cost: 3, deadline: undefined },
     ]);
@@ -150,7 +150,7 @@ describe('a limit that is kept elsewhere', () => {
     expect((await app.inject('/')).statusCode).toBe(500);
   });
 
-  it('stands before the load gate, which judges by the time at which it answered', async () => {
+  it('decides before the load gate, which uses the time of its answer', async () => {
     const { app } = await build({
       rateLimit: { limiter: shared(() => undefined) },
       load: { sources: [{ estimatedWaitMs: () => 500 }] },
@@ -262,20 +262,20 @@ describe('the key function', () => {
   });
 
   it('may return a key of any length: a long one is hashed, the same for the same client', async () => {
-    const asked: (string | undefined)[] = [];
+    const calls: (string | undefined)[] = [];
     const { app } = await build({
       rateLimit: {
         key: ({ query }) => 'x'.repeat(Number((query as { length: string }).length)),
-        limiter: { acquire: async (ctx) => void asked.push(ctx.key) },
+        limiter: { acquire: async (ctx) => void calls.push(ctx.key) },
       },
     });
     app.get('/', () => 'ok');
     for (const length of [256, 257, 100_000, 100_001, 100_000]) {
       expect((await app.inject(`/?length=${length}`)).statusCode).toBe(200);
     }
-    expect(Math.max(...asked.map((asked) => asked?.length ?? 0))).toBeLessThanOrEqual(300);
-    expect(new Set(asked).size).toBe(4);
-    expect(asked[2]).toBe(asked[4]);
+    expect(Math.max(...calls.map((key) => key?.length ?? 0))).toBeLessThanOrEqual(300);
+    expect(new Set(calls).size).toBe(4);
+    expect(calls[2]).toBe(calls[4]);
   });
 });
 

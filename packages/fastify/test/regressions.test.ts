@@ -65,7 +65,7 @@ describe('@fastify/under-pressure', () => {
     expect(errors).toBe(0);
   });
 
-  it('stands before the health check, too; here a route can be exempt', async () => {
+  it('rejects the health check, too; here a route can be exempt', async () => {
     const source = new FakeSource();
     const { app } = await build({ load: { sources: [source] }, exempt: ['/health'] });
     app.get('/health', () => 'ok');

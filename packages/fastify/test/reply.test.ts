@@ -15,16 +15,16 @@ async function server(jitter?: number, random?: () => number) {
     ...(random === undefined ? {} : { random }),
   });
   app.get('/', () => 'ok');
-  const ask = (headers: Record<string, string> = {}, remoteAddress = '10.0.0.1') =>
+  const send = (headers: Record<string, string> = {}, remoteAddress = '10.0.0.1') =>
     app.inject({ url: '/', headers, remoteAddress });
-  await ask();
-  return { app, source, ask };
+  await send();
+  return { app, source, send };
 }
 
 describe('a rejection to a client that accepts problem details', () => {
   it('is quota-exceeded for a client above its limit', async () => {
-    const { ask } = await server();
-    const rejected = await ask({ accept: 'application/problem+json' });
+    const { send } = await server();
+    const rejected = await send({ accept: 'application/problem+json' });
     expect(rejected.statusCode).toBe(429);
     expect(rejected.headers['content-type']).toBe('application/problem+json; charset=utf-8');
     expect(rejected.json()).toEqual({
@@ -41,9 +41,9 @@ describe('a rejection to a client that accepts problem details', () => {
   });
 
   it('is temporary-reduced-capacity for an overload and a shutdown', async () => {
-    const { app, source, ask } = await server();
+    const { app, source, send } = await server();
     source.waitMs = 2000;
-    const overloaded = await ask({ accept: 'application/problem+json' }, '10.0.0.2');
+    const overloaded = await send({ accept: 'application/problem+json' }, '10.0.0.2');
     expect(overloaded.statusCode).toBe(503);
     expect(overloaded.json()).toEqual({
       type: `${TYPES}temporary-reduced-capacity`,
@@ -56,16 +56,16 @@ describe('a rejection to a client that accepts problem details', () => {
       retryAfter: 2,
     });
     app.backpressure.shutDown();
-    const leaving = await ask({ accept: 'application/problem+json' });
+    const leaving = await send({ accept: 'application/problem+json' });
     expect(leaving.json()).toMatchObject({
       type: `${TYPES}temporary-reduced-capacity`,
       'violated-policies': ['shutdown'],
     });
   });
 
-  it('has no type of its own for a deadline', async () => {
-    const { ask } = await server();
-    const rejected = await ask({ accept: 'application/problem+json', 'x-request-timeout-ms': '1' });
+  it('has no specific type for a deadline', async () => {
+    const { send } = await server();
+    const rejected = await send({ accept: 'application/problem+json', 'x-request-timeout-ms': '1' });
     expect(rejected.json()).toEqual({
       type: 'about:blank',
       title: 'Gateway Timeout',
@@ -89,34 +89,34 @@ describe('a rejection to a client that accepts problem details', () => {
     ['application/json', false],
     ['text/html,application/xhtml+xml', false],
   ])('is sent for Accept: %s or not: %s', async (accept, expected) => {
-    const { ask } = await server();
-    const { headers } = await ask({ accept });
+    const { send } = await server();
+    const { headers } = await send({ accept });
     expect(headers['content-type']).toBe(
       expected ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8',
     );
   });
 });
 
-describe('when the rejected should come back', () => {
+describe('Retry-After', () => {
   it.each([
     [0, 10],
     [0.5, 11],
     [0.999, 12],
-  ])('is put off by chance: %d of a fifth of the wait', async (chance, seconds) => {
-    const { ask } = await server(undefined, () => chance);
-    expect((await ask()).json()).toEqual({ error: 'Rate limit exceeded', retryAfter: seconds });
+  ])('is extended at random: %d of a fifth of the wait', async (chance, seconds) => {
+    const { send } = await server(undefined, () => chance);
+    expect((await send()).json()).toEqual({ error: 'Rate limit exceeded', retryAfter: seconds });
   });
 
   it('is exact without jitter', async () => {
-    const { ask } = await server(0, () => 0.999);
-    expect((await ask()).headers['retry-after']).toBe('10');
+    const { send } = await server(0, () => 0.999);
+    expect((await send()).headers['retry-after']).toBe('10');
   });
 
-  it('is spread, for an overload, over the time it takes to serve as many', async () => {
-    const { source, ask } = await server(undefined, () => 0.999);
+  it('is spread, for an overload, over the time in which as many requests are admitted', async () => {
+    const { source, send } = await server(undefined, () => 0.999);
     source.waitMs = 200;
     const seconds = [];
-    for (let i = 0; i < 20; i++) seconds.push(Number((await ask({}, `10.0.1.${i}`)).headers['retry-after']));
+    for (let i = 0; i < 20; i++) seconds.push(Number((await send({}, `10.0.1.${i}`)).headers['retry-after']));
     expect(seconds[0], 'the first').toBe(1);
     // One was admitted in this second: to admit twenty takes as many.
     expect(seconds[19], 'the twentieth').toBe(21);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ReturnSpread } from '../src/gates/load/return-spread.ts';
 
 describe('ReturnSpread', () => {
-  it('is nothing while few are rejected', () => {
+  it('is 0 while few requests are rejected', () => {
     const spread = new ReturnSpread(30_000);
     for (let now = 0; now < 10_000; now += 10) {
       spread.admitted(now);
@@ -24,7 +24,7 @@ describe('ReturnSpread', () => {
     expect(spread.spreadMs()).toBe(30_000);
   });
 
-  it('is forgotten when the overload is over', () => {
+  it('ends with the overload', () => {
     const spread = new ReturnSpread(30_000);
     for (let now = 0; now < 5000; now += 1) spread.rejected(now);
     for (let now = 5000; now < 30_000; now += 10) spread.admitted(now);
@@ -35,8 +35,8 @@ describe('ReturnSpread', () => {
     expect(idle.spreadMs()).toBe(0);
   });
 
-  it('brings the rejected of a crowd back about as fast as others are admitted', () => {
-    // A thousand clients, each of which comes back within the second after it was told to; a hundred a second can be
+  it('lets rejected clients return about as fast as others are admitted', () => {
+    // A thousand clients, each of which returns within the second after its Retry-After; a hundred a second can be
     // served.
     const spread = new ReturnSpread(30_000);
     let seed = 7;
@@ -45,13 +45,13 @@ describe('ReturnSpread', () => {
       return seed / 2_147_483_647;
     };
     const due = Array.from({ length: 1000 }, () => 0);
-    const arrivals: number[] = [];
+    const returns: number[] = [];
     let admitted = 0;
     for (let now = 0; now < 60_000; now += 100) {
       let room = 10;
       for (let client = 0; client < due.length; client++) {
         if ((due[client] ?? 0) > now) continue;
-        arrivals.push(now);
+        returns.push(now);
         if (room > 0) {
           room--;
           admitted++;
@@ -63,8 +63,8 @@ describe('ReturnSpread', () => {
         }
       }
     }
-    const late = arrivals.filter((at) => at >= 30_000).length / 30;
-    expect(late, 'arrivals a second in the second half minute').toBeLessThan(250);
+    const late = returns.filter((at) => at >= 30_000).length / 30;
+    expect(late, 'returns a second in the second half minute').toBeLessThan(250);
     expect(admitted / 60, 'admitted a second').toBeGreaterThan(85);
   });
 });

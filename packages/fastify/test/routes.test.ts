@@ -6,7 +6,7 @@ import { build, FakeSource } from './harness.ts';
 const of = (options: RouteBackpressureOptions | false) => ({ config: { backpressure: options } });
 
 describe('an exempt route', () => {
-  it('is named by its URL as registered, prefix and all', async () => {
+  it('is named by its URL as registered, with its prefix', async () => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1 }, exempt: ['/internal/health/:part'] });
     app.get('/', () => 'ok');
     await app.register(async (child) => void child.get('/health/:part', () => 'well'), {
@@ -18,7 +18,7 @@ describe('an exempt route', () => {
     expect((await app.inject({ method: 'HEAD', url: '/internal/health/db' })).statusCode).toBe(200);
   });
 
-  it('that does not exist fails the start, because it is a typing error that would cost the health check', async () => {
+  it('that does not exist fails the start: it is a typing error', async () => {
     const app = Fastify();
     await app.register(backpressure, { exempt: ['/helth'] });
     app.get('/health', () => 'ok');
@@ -28,7 +28,7 @@ describe('an exempt route', () => {
     await app.close();
   });
 
-  it('may say so itself, and still has a context', async () => {
+  it('may be exempt by its own config, and still has a context', async () => {
     const { app } = await build({ rateLimit: { rate: 1, burst: 1 }, deadline: {} });
     app.get('/', of(false), ({ backpressure: { deadline } }) => ({ deadline }));
     for (let i = 0; i < 3; i++) {
@@ -120,7 +120,7 @@ describe('the settings of a route', () => {
     expect(register).toThrow(message);
   });
 
-  it('name the route when they are wrong, and cannot ask for a gate that is not there', async () => {
+  it('name the route when they are wrong, and need the gate of the plugin', async () => {
     const { app } = await build({});
     expect(() => app.get('/orders', of({ load: { maxWaitMs: 5 } }), () => 'ok')).toThrow(
       "config.backpressure of /orders.load needs the plugin's load option",

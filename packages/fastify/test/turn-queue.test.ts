@@ -12,24 +12,24 @@ function queue() {
     started.push(id);
     clock.jumpTo(clock.now() + ms);
   };
-  const arrive = (id: number, ms: number): void => {
+  const submit = (id: number, ms: number): void => {
     if (turns.tryStart()) handler(id, ms)();
     else turns.enqueue(handler(id, ms));
   };
-  return { clock, turns, started, arrive };
+  return { clock, turns, started, submit };
 }
 
 describe('TurnQueue', () => {
-  it('starts at once what fits into the turn', () => {
-    const { turns, started, arrive } = queue();
-    for (let i = 0; i < 100; i++) arrive(i, 0);
+  it('starts handlers at once within the budget of the turn', () => {
+    const { turns, started, submit } = queue();
+    for (let i = 0; i < 100; i++) submit(i, 0);
     expect(started).toHaveLength(100);
     expect([turns.size, turns.estimatedWaitMs()]).toEqual([0, 0]);
   });
 
-  it('gives the loop back when the budget of the turn is spent, and goes on in order', async () => {
-    const { clock, turns, started, arrive } = queue();
-    for (let i = 0; i < 10; i++) arrive(i, 2);
+  it('waits for the next turn when the budget is spent, and continues in order', async () => {
+    const { clock, turns, started, submit } = queue();
+    for (let i = 0; i < 10; i++) submit(i, 2);
     expect(started, 'in the first turn: 5 ms').toEqual([0, 1, 2]);
     expect(turns.size).toBe(7);
     await clock.advance(0);
@@ -37,24 +37,24 @@ describe('TurnQueue', () => {
     expect(turns.size).toBe(0);
   });
 
-  it('lets nobody overtake whoever waits', async () => {
-    const { clock, started, arrive } = queue();
-    for (let i = 0; i < 8; i++) arrive(i, 2);
-    clock.nextTurn(() => arrive(99, 0));
+  it('starts no handler before the ones that wait', async () => {
+    const { clock, started, submit } = queue();
+    for (let i = 0; i < 8; i++) submit(i, 2);
+    clock.nextTurn(() => submit(99, 0));
     await clock.advance(0);
     expect(started).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 99]);
   });
 
-  it('knows the wait from how fast it starts them', async () => {
-    const { clock, turns, arrive } = queue();
-    for (let i = 0; i < 50; i++) arrive(i, 2);
+  it('estimates the wait from the rate of starts', async () => {
+    const { clock, turns, submit } = queue();
+    for (let i = 0; i < 50; i++) submit(i, 2);
     await clock.advance(0);
-    for (let i = 0; i < 30; i++) arrive(i, 2);
+    for (let i = 0; i < 30; i++) submit(i, 2);
     expect(turns.size).toBeGreaterThan(20);
     expect(turns.estimatedWaitMs() / turns.size, 'ms a start').toBeCloseTo(2, 0);
   });
 
-  it('counts the microtasks of a handler as part of what it costs', async () => {
+  it('counts the microtasks of a handler as part of its cost', async () => {
     const clock = new VirtualClock();
     const turns = new TurnQueue(clock);
     const startedAt: number[] = [];
@@ -73,18 +73,18 @@ describe('TurnQueue', () => {
     expect(new Set(startedAt).size, `started at ${startedAt}`).toBe(5);
   });
 
-  it('runs what waited in the async context of its own request', async () => {
+  it('starts a handler in the async context of its own request', async () => {
     const { clock, turns } = queue();
     const storage = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
     turns.tryStart();
     clock.jumpTo(10);
     for (const id of ['a', 'b']) storage.run(id, () => turns.enqueue(() => seen.push(storage.getStore())));
-    await storage.run('somebody else', () => clock.advance(0));
+    await storage.run('another request', () => clock.advance(0));
     expect(seen).toEqual(['a', 'b']);
   });
 
-  it('is full long before memory is', () => {
+  it('is bounded', () => {
     const { clock, turns } = queue();
     turns.tryStart();
     clock.jumpTo(10);
@@ -92,14 +92,14 @@ describe('TurnQueue', () => {
     expect(turns.isFull).toBe(true);
   });
 
-  it('goes on when a handler throws', async () => {
-    const { clock, turns, started, arrive } = queue();
+  it('continues when a handler throws', async () => {
+    const { clock, turns, started, submit } = queue();
     turns.tryStart();
     clock.jumpTo(10);
     turns.enqueue(() => {
       throw new Error('broken');
     });
-    arrive(1, 0);
+    submit(1, 0);
     await expect(clock.advance(0)).rejects.toThrow('broken');
     await clock.advance(0);
     expect(started).toEqual([1]);

@@ -89,7 +89,7 @@ export class LoadGate {
     return pressure;
   }
 
-  /** The rejection of a request that arrives at `now`, undefined to admit it. Counts nothing. */
+  /** The rejection of a request that is read at `now`, undefined to admit it. Counts nothing. */
   check(route: ResolvedRouteLoadOptions, ctx: CallContext, now: number): RejectedError | undefined {
     const { priority = 0 } = ctx;
     // The cube leaves most of the headroom to the most important requests.
