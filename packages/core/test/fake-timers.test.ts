@@ -20,6 +20,7 @@ const fakes = {
           'clearImmediate',
           'Date',
           'performance',
+          'queueMicrotask',
         ],
       }),
     advance: (ms: number) => void vi.advanceTimersByTime(ms),
@@ -51,6 +52,13 @@ function everything(clock: Clock): Promise<unknown> {
     new Promise<void>((resolve) => void atDeadline(clock, clock.now() + 2, resolve)),
     new Promise<void>((resolve) => clock.nextTurn(resolve)),
     new Promise<void>((resolve) => loopBudgetOf(clock).whenNextTurn(resolve)),
+    new Promise<void>((resolve) => {
+      const start = (): void => {
+        if (loopBudgetOf(clock).allowsSoon(clock.now())) resolve();
+        else loopBudgetOf(clock).whenNextTurn(start);
+      };
+      start();
+    }),
     expect(queue.wait(undefined, { deadline: clock.now() + 2 })).rejects.toMatchObject({
       code: 'DEADLINE_EXCEEDED',
     }),
