@@ -81,7 +81,7 @@ export class AllOf extends Limiter {
     for (const limit of this.#limits) limit.undo(ctx, now);
   }
 
-  // Only while calls wait here: a limit that lives long must not keep this limiter alive.
+  // Only while calls wait here: a long-lived limit must not keep this limiter alive.
   protected override startedWaiting(): void {
     this.#unsubscribe ??= this.changes.onChange((change: BudgetChange) => this.reconsider(change));
   }

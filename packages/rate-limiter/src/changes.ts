@@ -5,8 +5,8 @@ import type { Budget, BudgetChange } from './budget.ts';
 type ChangeListener = (change: BudgetChange) => void;
 
 /**
- * The change listeners of a budget, and those of the budgets that it is made of. It subscribes to the latter only while it
- * has listeners itself, so a budget that lives long keeps no short-lived one alive.
+ * Notifies the change listeners of a budget, also of the changes of the budgets that it is made of. It subscribes to these only
+ * while it has listeners itself, so a long-lived budget keeps no short-lived one alive.
  */
 export class Changes {
   readonly #sources: readonly Pick<Budget, 'onChange'>[];

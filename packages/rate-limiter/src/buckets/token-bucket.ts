@@ -27,8 +27,8 @@ export class TokenBucket extends Bucket {
 
   /**
    * Changes the limit from now on; fields that are left out stay. Spent tokens stay spent: a higher burst adds the difference,
-   * a lower one takes it away, and no change fills the bucket. Waiting calls continue to wait under the new limit; those
-   * whose cost became impossible are rejected with `RATE_LIMITED` and a `retryAfterMs` of `Infinity`.
+   * a lower one takes it away, and no change fills the bucket. Waiting calls continue to wait under the new limit; a
+   * call whose cost became impossible is rejected with `RATE_LIMITED` and a `retryAfterMs` of `Infinity`.
    * @throws TypeError or RangeError naming the wrong option; then nothing has changed.
    */
   setLimit(change: TokenBucketChange, now = this.clock.now()): void {

@@ -46,7 +46,7 @@ export function defaultBurst(rate: number): number {
 
 /** Where the values of a limit come from, and how precisely the debt under it is kept. */
 export interface LimitSource {
-  /** What stands before the option names in error messages, such as `tiers.gold.`. Default: nothing. */
+  /** The prefix of option names in error messages, such as `tiers.gold.`. Default: none. */
   readonly path?: string;
   /** The option that holds the burst. Default: `burst`. */
   readonly burstName?: string;

@@ -26,7 +26,7 @@ export class KeyedLimiter {
   readonly #parent: Budget | undefined;
   readonly #allow: ReadonlySet<string>;
   readonly #shadow: boolean;
-  /** The highest cost that the parent has ever admitted, as far as it was asked. */
+  /** The highest `maxCost` that the parent has reported. */
   #parentMaxCost: number;
   admitted = 0;
   shadowed = 0;

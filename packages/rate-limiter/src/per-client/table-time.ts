@@ -37,7 +37,7 @@ export class TableTime {
     return Math.max(0, now - this.#origin);
   }
 
-  /** Returns the clock time that `of(now)` stands for. */
+  /** Returns the clock time that belongs to `of(now)`. */
   atLeastOrigin(now: number): number {
     if (!(now > this.#origin)) return this.#origin;
     return now;

@@ -16,7 +16,7 @@ export interface WaitingOptions {
   readonly shadow?: boolean | undefined;
 }
 
-/** The names of the options of `WaitingOptions`, for those of each limiter. */
+/** The names of the options of `WaitingOptions`, which the limiters add to their own. */
 export const WAITING_OPTIONS = { name: true, clock: true, maxQueue: true, shadow: true } as const;
 
 /** `WaitingOptions` with their defaults. */
