@@ -1,13 +1,24 @@
-import { RejectedError } from '@bp/core';
-import type { AdmissionRequest } from '../request/admission-request.ts';
+import { type CallContext, RejectedError } from '@bp/core';
+import type { ResolvedDeadlineOptions } from './deadline-options.ts';
 import type { LoadGate } from './load/load-gate.ts';
+import type { ResolvedRouteLoadOptions } from './load/load-options.ts';
+
+/** What the deadline gate knows of a request. */
+export interface DeadlineRequest extends CallContext {
+  readonly settings: {
+    readonly deadline: ResolvedDeadlineOptions | undefined;
+    readonly load: ResolvedRouteLoadOptions | undefined;
+  };
+  readonly priority: number;
+  readonly now: number;
+}
 
 /**
  * The rejection of a request that cannot be answered by its deadline, if so. With enough time but for the estimated wait it is an
  * overload, which the load gate has then counted; else the deadline is exceeded, whenever the request is sent.
  */
 export function checkDeadlineOf(
-  request: AdmissionRequest,
+  request: DeadlineRequest,
   load: LoadGate | undefined,
 ): RejectedError | undefined {
   const { settings, deadline, now } = request;

@@ -2,13 +2,8 @@ import { Socket } from 'node:net';
 import { RequestContext, type RequestContextOptions } from '@bp/context';
 import type { Clock } from '@bp/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { RequestCounts } from '../gates/load/loop-load.ts';
 import type { BackpressureStats } from '../stats.ts';
-
-/** How many requests are active, and how many have ended. */
-export interface RequestCounts {
-  readonly active: number;
-  readonly completed: number;
-}
 
 /** Counts requests, and gives each admitted one a context that ends with its response or its connection. */
 export class ActiveRequests implements RequestCounts {

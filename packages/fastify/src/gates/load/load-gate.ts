@@ -1,9 +1,8 @@
 import { type CallContext, type Clock, RejectedError } from '@bp/core';
 import { EMPTY_CONTEXT } from '@bp/core/kit';
-import type { RequestCounts } from '../../request/active-requests.ts';
 import type { ResolvedLoadOptions, ResolvedRouteLoadOptions } from './load-options.ts';
 import type { CheckedSource } from './load-source.ts';
-import { LoopLoad } from './loop-load.ts';
+import { LoopLoad, type RequestCounts } from './loop-load.ts';
 import { PriorityRanks } from './priority-ranks.ts';
 import { ReturnSpread } from './return-spread.ts';
 import { TurnQueue } from './turn-queue.ts';

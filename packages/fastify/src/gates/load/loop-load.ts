@@ -1,8 +1,13 @@
 import type { Clock } from '@bp/core';
-import type { RequestCounts } from '../../request/active-requests.ts';
 import type { ResolvedEventLoopOptions } from './event-loop-options.ts';
 import { InFlightLimit } from './in-flight-limit.ts';
 import { type LoopInterval, LoopMonitor } from './loop-monitor.ts';
+
+/** How many requests are active, and how many have ended. */
+export interface RequestCounts {
+  readonly active: number;
+  readonly completed: number;
+}
 
 /** The event loop as a source of load: its lag, and how many requests may be active while it is late. */
 export class LoopLoad {
