@@ -60,12 +60,19 @@ export class CallStarter {
     return this.#now;
   }
 
-  /** Starts a queued call, which has its permits. Returns the time; undefined if the loop budget is spent. */
+  /**
+   * Starts a queued call, which has its permits. Returns the time, or `NaN` if another start was timed just before; undefined if
+   * the loop budget is spent.
+   * @param soon - whether the work begins in the next microtask.
+   */
   startQueued({ cost, since }: QueuedCall, soon: boolean): number | undefined {
     const now = this.#clock.now();
     if (!(soon ? this.#loopBudget.allowsSoon(now) : this.#loopBudget.allows(now))) return undefined;
     this.admitted++;
     this.estimator.queuedCallStarted(now, this.admitted, cost, since);
+    // Of calls that start together one stands for all.
+    if (now - this.#lastTimed < SHORT_MS) return Number.NaN;
+    this.#lastTimed = now;
     return now;
   }
 
@@ -98,11 +105,7 @@ export class CallStarter {
   /** A call that exhausts the permits is always timed: the next one may have to wait for it. */
   #goesUntimed(): boolean {
     if (this.#permits.isExhausted) return false;
-    if (this.#budgetsAll) return this.#now - this.#lastTimed < TIMED_EVERY_MS && this.#isMeasured;
+    if (this.#budgetsAll) return this.#now - this.#lastTimed < TIMED_EVERY_MS && this.estimator.isMeasured;
     return --this.#untimed >= 0;
-  }
-
-  get #isMeasured(): boolean {
-    return this.estimator.serviceMs !== undefined;
   }
 }

@@ -3,6 +3,9 @@ import { WINDOW_CALLS, WINDOW_MS } from './recent-times.ts';
 /** How many steps are kept. */
 const SIZE = 32;
 
+/** Starts within this time are one step. */
+const STEP_MS = 0.05;
+
 /**
  * How fast a queue of calls really moves: the time between the starts of queued calls. It is longer than the service time
  * divided by the limit where calls compute, because they share one thread.
@@ -21,19 +24,21 @@ export class QueueProgress {
     this.#permitsAtLast = 0;
   }
 
-  /** A queued call of this cost started at `now`. Calls that started at the same time share the gap to the next one. */
+  /** A queued call of this cost started at `now`. Calls that started together share the gap to the next one. */
   started(now: number, cost: number): void {
-    if (now !== this.#lastAt) {
-      if (this.#permitsAtLast > 0) {
-        const slot = this.#steps++ % SIZE;
-        this.#at[slot] = now;
-        this.#gapMs[slot] = now - this.#lastAt;
-        this.#permits[slot] = this.#permitsAtLast;
-      }
-      this.#lastAt = now;
-      this.#permitsAtLast = 0;
+    if (now - this.#lastAt < STEP_MS) this.#permitsAtLast += cost;
+    else this.#step(now, cost);
+  }
+
+  #step(now: number, cost: number): void {
+    if (this.#permitsAtLast > 0) {
+      const slot = this.#steps++ % SIZE;
+      this.#at[slot] = now;
+      this.#gapMs[slot] = now - this.#lastAt;
+      this.#permits[slot] = this.#permitsAtLast;
     }
-    this.#permitsAtLast += cost;
+    this.#lastAt = now;
+    this.#permitsAtLast = cost;
   }
 
   /**

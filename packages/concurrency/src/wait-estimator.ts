@@ -24,6 +24,11 @@ export class WaitEstimator {
   #noStartSince = 0;
   #startsSeen = 0;
 
+  /** Whether a call has ended that was timed. */
+  get isMeasured(): boolean {
+    return !this.#service.isEmpty;
+  }
+
   /** The mean time for which the last calls held their permit; undefined until a call has ended. */
   get serviceMs(): number | undefined {
     return this.#service.lastMeanMs;
