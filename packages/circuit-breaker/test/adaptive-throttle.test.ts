@@ -58,12 +58,12 @@ describe('AdaptiveThrottle', () => {
     const throttle = new AdaptiveThrottle({ clock: new VirtualClock(), random: () => draws.shift() ?? 0 });
     for (let i = 0; i < 3; i++) await throttle.execute(fail).catch(() => {});
     // The share is 3 of 4 and changes with each rejected call.
-    const told: number[] = [];
+    const waits: number[] = [];
     for (let i = 0; i < 3; i++) {
       const rejection = await throttle.execute(() => 1).catch((error: RejectedError) => error);
-      told.push((rejection as RejectedError).retryAfterMs ?? Number.NaN);
+      waits.push((rejection as RejectedError).retryAfterMs ?? Number.NaN);
     }
-    for (const [i, retryAfterMs] of told.entries()) {
+    for (const [i, retryAfterMs] of waits.entries()) {
       const share = (3 + i) / (4 + i);
       expect(retryAfterMs).toBeGreaterThanOrEqual(1000 * share);
       expect(retryAfterMs).toBeLessThan(2000 * share);

@@ -68,17 +68,17 @@ describe('retryAfterMs while the probes run', () => {
 
   it('gives each further rejected call a later time, and check() agrees with execute', async () => {
     const { breaker } = probing([50]);
-    const told: number[] = [];
+    const waits: number[] = [];
     for (let i = 0; i < 20; i++) {
       const checked = breaker.check()?.retryAfterMs;
       const rejection = await breaker.execute(() => 1).catch((error: unknown) => error);
       expect(isRejected(rejection, 'CIRCUIT_OPEN') && rejection.retryAfterMs).toBe(checked);
-      told.push(checked ?? Number.NaN);
+      waits.push(checked ?? Number.NaN);
     }
-    expect(told).toEqual([...told].sort((a, b) => a - b));
-    expect(new Set(told).size).toBe(20);
-    expect(told[0]).toBe(50);
-    expect(Math.max(...told)).toBeLessThan(200);
+    expect(waits).toEqual([...waits].sort((a, b) => a - b));
+    expect(new Set(waits).size).toBe(20);
+    expect(waits[0]).toBe(50);
+    expect(Math.max(...waits)).toBeLessThan(200);
   });
 
   it('is bounded by two seconds plus the time the probes have taken, whatever was measured', () => {
@@ -118,7 +118,7 @@ describe('a thousand obedient clients of a dependency that has recovered', () =>
   const CLIENTS = 1000;
   const CALL_MS = 50;
 
-  /** Clients that return exactly when they are told to; resolves with the times at which their calls began. */
+  /** Clients that return exactly after their retryAfterMs; resolves with the times at which their calls began. */
   async function recover(): Promise<{ began: number[]; probedAt: number }> {
     const clock = new VirtualClock();
     const breaker = new CircuitBreaker({ consecutiveFailures: 5, clock });

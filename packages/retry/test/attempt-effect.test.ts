@@ -11,14 +11,14 @@ describe('mayHaveTakenEffect', () => {
   it.each<[string, unknown]>([
     ['a rejection before the work began', new RejectedError('CIRCUIT_OPEN', 'breaker')],
     ['a deadline that passed in a queue', new RejectedError('DEADLINE_EXCEEDED', 'limiter')],
-    ['a refused connection', coded('ECONNREFUSED')],
+    ['a connection that the host does not accept', coded('ECONNREFUSED')],
     ['an unknown host behind a fetch error', new TypeError('fetch failed', { cause: coded('ENOTFOUND') })],
     [
       'a connection that timed out',
       new TypeError('fetch failed', { cause: coded('UND_ERR_CONNECT_TIMEOUT') }),
     ],
     [
-      'every address of a host that refused',
+      'every address of a host that accepts no connection',
       new TypeError('fetch failed', {
         cause: new AggregateError([coded('ECONNREFUSED'), coded('ENETUNREACH')]),
       }),
@@ -60,8 +60,8 @@ describe('mayHaveTakenEffect', () => {
     const reset = await fetch(url).catch((error: unknown) => error);
     server.close();
     await once(server, 'close');
-    const refused = await fetch(url).catch((error: unknown) => error);
+    const notMade = await fetch(url).catch((error: unknown) => error);
     expect(mayHaveTakenEffect(reset)).toBe(true);
-    expect(mayHaveTakenEffect(refused)).toBe(false);
+    expect(mayHaveTakenEffect(notMade)).toBe(false);
   });
 });

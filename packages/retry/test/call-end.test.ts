@@ -116,11 +116,11 @@ describe('cancellation', () => {
 
   it('works through onDone where there is one', async () => {
     const { clock, retrying } = setup();
-    let tell = (_: unknown): void => {};
+    let end = (_: unknown): void => {};
     let removed = 0;
     const ctx: CallContext = {
       onDone: (listener) => {
-        tell = listener;
+        end = listener;
         return () => removed++;
       },
       doneReason: undefined,
@@ -128,7 +128,7 @@ describe('cancellation', () => {
     const { fn } = failing(clock, new Error('down'));
     const answer = retrying.execute(fn, ctx).catch((e) => e);
     await clock.advance(10);
-    tell('gone');
+    end('gone');
     expect(isRejected(await answer, 'CANCELLED')).toBe(true);
     expect(removed).toBe(1);
     expect(clock.pendingTimers).toBe(0);

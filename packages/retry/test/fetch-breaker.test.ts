@@ -50,9 +50,9 @@ describe('breakerFor', () => {
     ];
     const { fetch } = scripted(steps, { breakerFor: () => breaker, maxAttempts: 1 });
     for (const step of steps) expect(await fetch('https://a.example/')).toBe(step);
-    const [plain, told, ...rest] = breaker.outcomes;
+    const [plain, delayed, ...rest] = breaker.outcomes;
     expect(plain).toMatchObject({ message: 'HTTP status 500', retryAfterMs: undefined });
-    expect(told).toMatchObject({ message: 'HTTP status 503', retryAfterMs: 2000 });
+    expect(delayed).toMatchObject({ message: 'HTTP status 503', retryAfterMs: 2000 });
     expect(rest, '429 and 404 are no failures of the host').toEqual(['success', 'success']);
   });
 
@@ -86,6 +86,24 @@ describe('breakerFor', () => {
     expect(breaker.outcomes).toMatchObject([
       { code: 'DEADLINE_EXCEEDED', workBegan: true },
       { code: 'CANCELLED' },
+    ]);
+  });
+
+  it('gets a context with the deadline and the time limit of the attempt, and every field of the call', async () => {
+    const contexts: CallContext[] = [];
+    const breaker: Policy = {
+      async execute<T>(fn: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext = {}): Promise<T> {
+        contexts.push(ctx);
+        return await fn(ctx);
+      },
+    };
+    const { clock, fetch } = scripted(['hang'], { breakerFor: () => breaker, attemptTimeoutMs: 500 });
+    const response = fetch('https://a.example/', {}, { key: 'client-1', deadline: 10_000 });
+    await clock.advance(1000);
+    expect((await response).status).toBe(200);
+    expect(contexts).toMatchObject([
+      { key: 'client-1', deadline: 500, timeLimitMs: 500 },
+      { key: 'client-1', deadline: 1100, timeLimitMs: 500 },
     ]);
   });
 

@@ -7,14 +7,14 @@ describe('onRetry', () => {
   it('notifies of each attempt that another follows, before the pause, until it is unsubscribed', async () => {
     const clock = new VirtualClock();
     const retrying = new Retry({ backoffMs: 100, random: () => 1, clock });
-    const told: unknown[] = [];
-    const stop = retrying.onRetry((event) => told.push([clock.now(), event]));
+    const events: unknown[] = [];
+    const stop = retrying.onRetry((event) => events.push([clock.now(), event]));
     const error = new Error('down');
     const fail = () => retrying.execute(() => Promise.reject(error)).catch(() => undefined);
     const first = fail();
     await clock.advance(1000);
     await first;
-    expect(told, 'not of the last attempt').toEqual([
+    expect(events, 'not of the last attempt').toEqual([
       [0, { attempt: 1, delayMs: 100, error }],
       [100, { attempt: 2, delayMs: 200, error }],
     ]);
@@ -22,17 +22,17 @@ describe('onRetry', () => {
     const second = fail();
     await clock.advance(1000);
     await second;
-    expect(told).toHaveLength(2);
+    expect(events).toHaveLength(2);
   });
 
   it('has the status of a response', async () => {
     const { clock, fetch } = scripted([503]);
-    const told: RetryEvent[] = [];
-    fetch.onRetry((event) => told.push(event));
+    const events: RetryEvent[] = [];
+    fetch.onRetry((event) => events.push(event));
     const answer = fetch('https://a.example/');
     await clock.advance(1000);
     expect((await answer).status).toBe(200);
-    expect(told).toEqual([{ attempt: 1, delayMs: 100, status: 503 }]);
+    expect(events).toEqual([{ attempt: 1, delayMs: 100, status: 503 }]);
   });
 });
 

@@ -40,7 +40,7 @@ describe('defects of other clients and libraries', () => {
 
   it('clients without jitter: calls with the same Retry-After do not return together', async () => {
     const clock = new VirtualClock();
-    const told = new RejectedError('RATE_LIMITED', 'server', { retryAfterMs: 1000 });
+    const rejection = new RejectedError('RATE_LIMITED', 'server', { retryAfterMs: 1000 });
     const retrying = new Retry({
       backoffMs: 1000,
       budget: new RetryBudget({ minRetries: 100, clock }),
@@ -49,7 +49,7 @@ describe('defects of other clients and libraries', () => {
     const back: number[] = [];
     const calls = Array.from({ length: 100 }, () =>
       retrying.execute((_, attempt) => {
-        if (attempt === 1) throw told;
+        if (attempt === 1) throw rejection;
         back.push(clock.now());
       }),
     );
