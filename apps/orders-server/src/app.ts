@@ -51,6 +51,8 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersSer
     // The time until a client's next token is exact. Only returns after an overload are spread.
     jitter: 0,
     maxUnreadBodyBytes: config.BODY_LIMIT_BYTES,
+    // Rejections are counted in the log instead: see logRejections.
+    logRejections: false,
     clock,
     random,
   });
@@ -70,7 +72,7 @@ export async function buildApp(config: Config, deps: AppDeps): Promise<OrdersSer
     log.info({ ...processor.stats(), graceMs: withinMs }, 'draining');
     await processor.close({ withinMs });
     await logUnfinished(store, log);
-    log.info({ rejected: rejectionsOf(app) }, 'drained');
+    log.info(rejectionsOf(app), 'drained');
   };
   return { app, drain };
 }

@@ -31,7 +31,7 @@ export function orderLoad(config: Config, processor: OrderProcessor): LoadOption
 function orderQueue(processor: OrderProcessor): LoadSource {
   return {
     estimatedWaitMs: () => 0,
-    name: 'orders',
+    name: 'order-queue',
     check: () => processor.check(),
   };
 }

@@ -4,12 +4,20 @@ import type { FastifyInstance } from 'fastify';
 /** Interval of the log lines that count rejections. */
 const REPORT_INTERVAL_MS = 10_000;
 
-type Counts = Readonly<Record<'shuttingDown' | 'rateLimited' | 'overloaded', number>>;
+type Counts = Readonly<Record<string, number>>;
 
-/** Returns how many requests each gate has rejected since the server started. */
-export function rejectionsOf(app: FastifyInstance): Counts {
-  const { shutdown, rate_limit, load, handler } = app.backpressure.stats().rejected;
-  return { shuttingDown: shutdown, rateLimited: rate_limit, overloaded: load + handler };
+/** Rejected requests since the start, by gate and by the primitive that rejected. */
+interface RejectionTotals {
+  readonly rejected: Counts;
+  readonly rejectedBy: Counts;
+}
+
+/** Returns how many requests were rejected since the server started. Only counts above 0 are named. */
+export function rejectionsOf(app: FastifyInstance): RejectionTotals {
+  const { rejected, rejectedBy } = app.backpressure.stats();
+  const { shutdown, rate_limit, load, handler } = rejected;
+  const gates = { shuttingDown: shutdown, rateLimited: rate_limit, overloaded: load, handler };
+  return { rejected: since(gates, {}), rejectedBy: since(rejectedBy, {}) };
 }
 
 /** Logs the rejections of ten seconds in one line, none if there were none, and when an overload begins and ends. */
@@ -17,11 +25,10 @@ export function logRejections(app: FastifyInstance, clock: Clock): void {
   let reported = rejectionsOf(app);
   const report = (): void => {
     const total = rejectionsOf(app);
-    const rejected = (Object.keys(total) as (keyof Counts)[])
-      .map((kind) => [kind, total[kind] - reported[kind]] as const)
-      .filter(([, count]) => count > 0);
+    const rejected = since(total.rejected, reported.rejected);
+    const rejectedBy = since(total.rejectedBy, reported.rejectedBy);
     reported = total;
-    if (rejected.length > 0) app.log.info({ rejected: Object.fromEntries(rejected) }, 'rejected');
+    if (Object.keys(rejected).length > 0) app.log.info({ rejected, rejectedBy }, 'rejected');
     timer = clock.setTimer(report, REPORT_INTERVAL_MS, { keepAlive: false });
   };
   let timer = clock.setTimer(report, REPORT_INTERVAL_MS, { keepAlive: false });
@@ -31,4 +38,10 @@ export function logRejections(app: FastifyInstance, clock: Clock): void {
     if (overloaded) app.log.warn('overload began');
     else app.log.info({ rejected, lastedMs: Math.round(lastedMs) }, 'overload ended');
   });
+}
+
+/** Returns the counts that have grown since `earlier`, by how much. */
+function since(counts: Counts, earlier: Counts): Counts {
+  const grown = Object.entries(counts).map(([name, count]) => [name, count - (earlier[name] ?? 0)] as const);
+  return Object.fromEntries(grown.filter(([, count]) => count > 0));
 }

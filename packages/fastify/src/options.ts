@@ -71,6 +71,11 @@ export interface BackpressureOptions {
    * is left in the accept queue of the kernel: closing earlier would reset them. Default: 1000.
    */
   readonly closeGraceMs?: number | undefined;
+  /**
+   * Whether each rejection is logged at level `info`, else at `debug`. Default: true, unless Fastify's `disableRequestLogging` is
+   * set. Set it to false with a `LogController` that disables request logging: the plugin cannot see it.
+   */
+  readonly logRejections?: boolean | undefined;
   /** Where metrics are exported to. Default: nowhere. */
   readonly metrics?: MetricsOptions | undefined;
   /** The only source of time. Default: the platform's monotonic clock. */
@@ -94,6 +99,8 @@ export interface ResolvedBackpressureOptions {
   readonly maxEstimateMs: number;
   readonly maxUnreadBodyBytes: number;
   readonly closeGraceMs: number;
+  /** Undefined for Fastify's setting. */
+  readonly logRejections: boolean | undefined;
   readonly metrics: MetricsOptions;
   readonly clock: Clock;
   readonly random: () => number;
@@ -113,6 +120,7 @@ const OPTIONS = optionNames<BackpressureOptions>({
   maxEstimateMs: true,
   maxUnreadBodyBytes: true,
   closeGraceMs: true,
+  logRejections: true,
   metrics: true,
   clock: true,
   random: true,
@@ -146,6 +154,7 @@ export function resolveOptions(
     maxEstimateMs = MAX_ESTIMATE_MS,
     maxUnreadBodyBytes = DEFAULT_MAX_UNREAD_BODY_BYTES,
     closeGraceMs = DEFAULT_CLOSE_GRACE_MS,
+    logRejections,
     metrics = {},
     clock = systemClock,
     random = Math.random,
@@ -169,6 +178,7 @@ export function resolveOptions(
     maxEstimateMs: checkPositive('maxEstimateMs', maxEstimateMs),
     maxUnreadBodyBytes: checkInteger('maxUnreadBodyBytes', maxUnreadBodyBytes, 0),
     closeGraceMs: checkNonNegative('closeGraceMs', closeGraceMs),
+    logRejections: logRejections === undefined ? undefined : checkBoolean('logRejections', logRejections),
     metrics: checkOptions(metrics, METRICS_OPTIONS, 'metrics'),
     clock: checkClock('clock', clock),
     random: checkFunction('random', random),

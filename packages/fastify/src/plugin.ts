@@ -58,7 +58,7 @@ declare module 'fastify' {
 async function register(app: FastifyInstance, given: BackpressureOptions): Promise<void> {
   const options = resolveOptions(given, (err) => app.log.error({ err }, 'wrong answer of a load source'));
   const { clock, closeGraceMs, exempt } = options;
-  const logRejections = app.initialConfig.disableRequestLogging !== true;
+  const { logRejections = app.initialConfig.disableRequestLogging !== true } = options;
   const requests = new ActiveRequests(clock);
   const parts: AdmissionPipelineParts = {
     options,

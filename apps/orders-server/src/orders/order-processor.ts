@@ -46,7 +46,7 @@ export class OrderProcessor {
     this.#clock = options.clock;
     this.#onError = options.onError;
     const { workers, queueCapacity: maxQueue, clock } = options;
-    this.#pool = new WorkerPool({ name: 'orders', workers, maxQueue, clock });
+    this.#pool = new WorkerPool({ name: 'order-queue', workers, maxQueue, clock });
   }
 
   /**

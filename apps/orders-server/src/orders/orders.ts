@@ -27,13 +27,13 @@ export interface Orders {
 /** Builds the processing of orders: workers over a bounded queue, and payments through limiter and breaker. */
 export function buildOrders(config: Config, { store, gateway, clock, random, onError }: OrdersDeps): Orders {
   const limiter = new ConcurrencyLimiter({
-    name: 'payments',
+    name: 'payment-concurrency',
     limit: config.PAYMENT_CONCURRENCY,
     maxQueue: config.WORKERS,
     clock,
   });
   const breaker = new CircuitBreaker({
-    name: 'payments',
+    name: 'payment-breaker',
     consecutiveFailures: config.BREAKER_FAILURES,
     openMs: config.BREAKER_OPEN_MS,
     halfOpenProbes: config.BREAKER_PROBES,

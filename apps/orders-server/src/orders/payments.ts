@@ -43,7 +43,7 @@ export class Payments {
   constructor(options: PaymentsOptions) {
     const { timeoutMs, limiter, breaker, maxActive, maxAttempts, clock, random } = options;
     this.#options = options;
-    this.#policy = compose(timeout({ timeoutMs, clock }), limiter, breaker);
+    this.#policy = compose(timeout({ name: 'payment-timeout', timeoutMs, clock }), limiter, breaker);
     this.#budget = new RetryBudget({ share: 1, minRetries: maxActive * maxAttempts, clock });
     this.#retry = new Retry({
       name: 'payment-retry',
@@ -51,7 +51,7 @@ export class Payments {
       backoffMs: FIRST_BACKOFF_MS,
       maxBackoffMs: MAX_BACKOFF_MS,
       maxRetryAfterMs: Number.MAX_SAFE_INTEGER,
-      maxPauses: Number.MAX_SAFE_INTEGER,
+      maxPauses: maxActive,
       budget: this.#budget,
       clock,
       random,

@@ -20,6 +20,23 @@ describe('the overload gate', () => {
     expect(rejected.body).toBe(`{"error":"Service overloaded","retryAfter":${retryAfter}}`);
   });
 
+  it('sends 10 seconds while no order has ended, because the wait is unknown', async () => {
+    const built = await build(small);
+    await fill(built);
+    const rejected = await built.order();
+    expect(rejected.body).toBe('{"error":"Service overloaded","retryAfter":10}');
+    expect(rejected.headers['retry-after']).toBe('10');
+  });
+
+  it('sends at least the time until an open breaker admits calls', async () => {
+    const built = await build({ ...small, BREAKER_FAILURES: '1' });
+    built.gateway.failing = true;
+    await built.order();
+    await built.clock.advance(100);
+    await fill(built);
+    expect((await built.order()).json()).toEqual({ error: 'Service overloaded', retryAfter: 60 });
+  });
+
   it.each([
     [1_000, 3],
     [4_000, 10],

@@ -7,14 +7,42 @@ describe('rejections', () => {
   it('are counted and logged in one line for each ten seconds', async () => {
     const { clock, order, lines } = await build({ RATE_LIMIT_BURST: '1' });
     for (let i = 0; i < 8; i++) await order('ann');
-    expect(rejectedLines(lines)).toEqual([]);
+    expect(lines).toEqual([]);
     await clock.advance(10_000);
-    expect(rejectedLines(lines)).toMatchObject([{ rejected: { rateLimited: 7 } }]);
+    expect(rejectedLines(lines)).toMatchObject([{ rejected: { rateLimited: 7 }, rejectedBy: { orders: 7 } }]);
     await clock.advance(60_000);
     expect(rejectedLines(lines)).toHaveLength(1);
     for (let i = 0; i < 3; i++) await order('ann');
     await clock.advance(10_000);
     expect(rejectedLines(lines)).toMatchObject([{}, { rejected: { rateLimited: 2 } }]);
+  });
+
+  it('are logged with the gate and the primitive that rejected', async () => {
+    const { clock, order, lines } = await build({ WORKERS: '1', QUEUE_CAPACITY: '1' });
+    await order();
+    await clock.advance(0);
+    await order();
+    for (let i = 0; i < 3; i++) expect((await order()).statusCode).toBe(503);
+    await clock.advance(10_000);
+    expect(rejectedLines(lines)).toMatchObject([
+      { rejected: { overloaded: 3 }, rejectedBy: { 'order-queue': 3 } },
+    ]);
+  });
+
+  it('name the gate and the primitive in problem details', async () => {
+    const { app, clock, order } = await build({ WORKERS: '1', QUEUE_CAPACITY: '1' });
+    await order();
+    await clock.advance(0);
+    await order();
+    const headers = { accept: 'application/problem+json', 'content-type': 'application/json' };
+    const rejected = await app.inject({
+      method: 'POST',
+      url: '/api/orders',
+      headers,
+      payload: '{"amount":1}',
+    });
+    expect(rejected.statusCode).toBe(503);
+    expect(rejected.json()).toMatchObject({ gate: 'load', code: 'QUEUE_FULL', rejectedBy: 'order-queue' });
   });
 
   it('close the connection only if the unread body may be large', async () => {

@@ -67,7 +67,7 @@ describe('OrderProcessor', () => {
     expect(isRejected(processor.check(), 'QUEUE_FULL')).toBe(true);
     await expect(processor.accept(request(6))).rejects.toMatchObject({
       code: 'QUEUE_FULL',
-      rejectedBy: 'orders',
+      rejectedBy: 'order-queue',
     });
     await clock.advance(0);
     expect(processor.stats()).toEqual({ active: 2, queued: 3, capacity: 3 });
