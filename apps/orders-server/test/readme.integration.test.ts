@@ -24,7 +24,7 @@ async function run(command: string, url: string): Promise<readonly string[]> {
 }
 
 describe.skipIf(noCurl).each(['../README.md', '../../../README.md'])('the commands of %s', (path) => {
-  it('queue one order, and of twenty orders all until the limit', { timeout: 90_000 }, async () => {
+  it('queue one order, and of twenty orders all until the limit', { timeout: 110_000 }, async () => {
     const [single = '', loop = '', ...others] = await commandsOf(path);
     expect(others).toEqual([]);
     const { url } = await startServer({ RATE_LIMIT_PER_SECOND: '1' });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { drip, type ServerProcess, startServer } from './server-process.ts';
 
 const order1 = { orderId: 'order-1', amount: 100 };
-const bound = { timeout: 15_000, interval: 25 };
+const bound = { timeout: 40_000, interval: 25 };
 
 async function bodyOf(response: Response): Promise<{ error?: string; retryAfter?: number }> {
   return (await response.json()) as { error?: string; retryAfter?: number };
@@ -25,7 +25,7 @@ async function neverEndingOrder({ url }: ServerProcess, user: string): Promise<s
   return answer;
 }
 
-describe('the running server', { timeout: 40_000 }, () => {
+describe('the running server', { timeout: 110_000 }, () => {
   it('accepts the burst of one client, rejects the rest with Retry-After, and accepts an order after that time', async () => {
     const server = await startServer();
     const responses = await Promise.all(Array.from({ length: 20 }, () => server.order('user-1')));
@@ -50,7 +50,6 @@ describe('the running server', { timeout: 40_000 }, () => {
       GATEWAY_LATENCY_MS: '1000',
       GATEWAY_CAPACITY: '100',
       RETRY_SPREAD_MS: '0',
-      MAX_LOOP_WAIT_MS: '60000',
     });
     // The estimate is measured: more orders than there are workers must have been served.
     await Promise.all(Array.from({ length: 14 }, (_, i) => server.order(`first-${i}`, order1)));

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { startServer } from './server-process.ts';
 
 const order1 = { orderId: 'order-1', amount: 100 };
-const bound = { timeout: 20_000, interval: 25 };
+const bound = { timeout: 40_000, interval: 25 };
 
 /** A gateway that does `answer` with each request, and a server that pays there. */
 async function build(answer: (socket: Socket) => void) {
@@ -24,7 +24,7 @@ it.each([
   ['reset', (socket: Socket) => socket.resetAndDestroy()],
   ['truncated', (socket: Socket) => socket.end(head('200 OK', BODY.length) + BODY.slice(0, 10))],
   ['malformed', (socket: Socket) => socket.write(`${head('200 OK', 6)}<html>`)],
-])('an order whose payments all end %s is unresolved', { timeout: 60_000 }, async (_how, answer) => {
+])('an order whose payments all end %s is unresolved', { timeout: 110_000 }, async (_how, answer) => {
   const server = await build(answer);
   await server.order('ann', order1);
   await expect
@@ -36,7 +36,7 @@ it.each([
     });
 });
 
-it('an order that is declined after a reset has failed', { timeout: 60_000 }, async () => {
+it('an order that is declined after a reset has failed', { timeout: 110_000 }, async () => {
   let requests = 0;
   const server = await build((socket) => {
     if (++requests === 1) socket.resetAndDestroy();
