@@ -15,7 +15,7 @@ it('closes the connection of a client that sends too slowly', { timeout: 110_000
 });
 
 it('answers input that is no request with an error body and closes the connection', {
-  timeout: 40_000,
+  timeout: 110_000,
 }, async () => {
   const { url } = await startServer();
   const send = async (head: string) => (await drip(url, head, 'x', 1_000)).answer;
