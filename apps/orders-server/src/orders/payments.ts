@@ -51,7 +51,8 @@ export class Payments {
       backoffMs: FIRST_BACKOFF_MS,
       maxBackoffMs: MAX_BACKOFF_MS,
       maxRetryAfterMs: Number.MAX_SAFE_INTEGER,
-      maxPauses: maxActive,
+      // Callers bound the pauses: each pays one order at a time.
+      maxPauses: Number.MAX_SAFE_INTEGER,
       budget: this.#budget,
       clock,
       random,
