@@ -12,13 +12,13 @@ export class Child {
     });
   }
 
-  async hear<T>(): Promise<T> {
+  async receive<T>(): Promise<T> {
     const [message] = (await once(this.#process, 'message')) as [T];
     return message;
   }
 
-  ask<T>(message: object): Promise<T> {
-    const answer = this.hear<T>();
+  request<T>(message: object): Promise<T> {
+    const answer = this.receive<T>();
     this.#process.send(message);
     return answer;
   }

@@ -1,12 +1,12 @@
 import { Connection } from '../connection.ts';
 
 /** The load, in a process of its own: connections that each send the next request when the last one is answered. */
-export interface Asked {
+export interface LoadOrder {
   readonly port: number;
   readonly seconds: number;
 }
 
-export interface Answered {
+export interface LoadResult {
   readonly answers: number;
   readonly seconds: number;
 }
@@ -38,7 +38,7 @@ class Connections {
     this.#connections = Array.from({ length: CONNECTIONS }, () => new Connection(url));
   }
 
-  async run(seconds: number): Promise<Answered> {
+  async run(seconds: number): Promise<LoadResult> {
     const start = performance.now();
     this.#answers = 0;
     this.#end = start + seconds * 1000;
@@ -63,7 +63,7 @@ class Connections {
 
 const connections = new Map<number, Connections>();
 
-process.on('message', async ({ port, seconds }: Asked) => {
+process.on('message', async ({ port, seconds }: LoadOrder) => {
   let own = connections.get(port);
   if (own === undefined) {
     own = new Connections(port);

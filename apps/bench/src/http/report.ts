@@ -12,9 +12,9 @@ interface Row {
   readonly server: string;
   readonly cpuUs: number;
   readonly perSecond: number;
-  /** CPU of the yardstick over CPU of this one, formed within a round: 1 is as cheap. */
+  /** CPU of the baseline over CPU of this one, formed within a round: 1 is as cheap. */
   readonly cpuRatio: Spread;
-  /** Requests a second of this one over those of the yardstick. */
+  /** Requests a second of this one over those of the baseline. */
   readonly rateRatio: Spread;
 }
 
@@ -27,11 +27,8 @@ function spread(values: readonly number[]): Spread {
   };
 }
 
-function rowOf(server: string, yardstick: string, rounds: readonly Round[]): Row {
-  const pairs = rounds.map((round): [Sample, Sample] => [
-    round[server] as Sample,
-    round[yardstick] as Sample,
-  ]);
+function rowOf(server: string, baseline: string, rounds: readonly Round[]): Row {
+  const pairs = rounds.map((round): [Sample, Sample] => [round[server] as Sample, round[baseline] as Sample]);
   return {
     server,
     cpuUs: spread(pairs.map(([own]) => own.cpuUs)).median,
@@ -47,14 +44,14 @@ const shown = ({ median, lowest, highest }: Spread): string =>
 /** The table, which is also in `http.md`; the figures of every round are in `http.json`. */
 export async function writeReport(
   rounds: readonly Round[],
-  yardstick: string,
+  baseline: string,
   folder: string,
 ): Promise<string> {
   const rows = Object.keys(rounds[0] ?? {})
-    .toSorted((a, b) => Number(b === yardstick) - Number(a === yardstick))
-    .map((server) => rowOf(server, yardstick, rounds));
+    .toSorted((a, b) => Number(b === baseline) - Number(a === baseline))
+    .map((server) => rowOf(server, baseline, rounds));
   const text = [
-    `Node ${process.version}, medians of ${rounds.length} rounds; ratios to ${yardstick} with their lowest and highest, 1 is as good:`,
+    `Node ${process.version}, medians of ${rounds.length} rounds; ratios to ${baseline} with their lowest and highest, 1 is as good:`,
     '',
     '| server | CPU a request | of bare | requests a second | of bare |',
     '| --- | --- | --- | --- | --- |',

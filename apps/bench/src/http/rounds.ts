@@ -1,5 +1,5 @@
 import { Child } from './child.ts';
-import type { Answered, Asked } from './load.ts';
+import type { LoadOrder, LoadResult } from './load.ts';
 
 /** What one server did in one turn. */
 export interface Sample {
@@ -38,13 +38,13 @@ class RunningServer {
   }
 
   async start(): Promise<void> {
-    this.#port = await this.#process.hear();
+    this.#port = await this.#process.receive();
   }
 
   async turn(seconds: number): Promise<Turn> {
-    const before = await this.#process.ask<number>({});
-    const done = await this.#load.ask<Answered>({ port: this.#port, seconds } satisfies Asked);
-    const after = await this.#process.ask<number>({});
+    const before = await this.#process.request<number>({});
+    const done = await this.#load.request<LoadResult>({ port: this.#port, seconds } satisfies LoadOrder);
+    const after = await this.#process.request<number>({});
     return { ...done, cpuUs: after - before };
   }
 }

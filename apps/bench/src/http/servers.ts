@@ -4,7 +4,7 @@ import rateLimit from '@fastify/rate-limit';
 import underPressure from '@fastify/under-pressure';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 
-/** More than the load sends for any user, and longer than even a cold server lets wait: all gates let everybody pass. */
+/** Above the rate of every user and the wait of a cold server: all gates admit every request. */
 const A_SECOND = 1000;
 const LATE_MS = 1000;
 const KEPT_USERS = 20_000;
@@ -56,7 +56,7 @@ async function ours(handler: 'inline' | 'pool'): Promise<FastifyInstance> {
   return app;
 }
 
-/** The yardstick. */
+/** The server that ratios refer to. */
 export const BARE = 'bare Fastify';
 
 /** The servers that are compared; all answer the same, and every request. */
