@@ -23,6 +23,7 @@ export class Notifications<T> {
   readonly #options: NotificationsOptions<T>;
   readonly #onSaturation = new Listeners<boolean>();
   #drops: Drop<T>[] = [];
+  #unwatch: Unsubscribe[] = [];
   #delivering = false;
   /** Whether the size has reached the high water mark and not yet fallen to the low one. */
   saturated = false;
@@ -40,12 +41,28 @@ export class Notifications<T> {
     if (this.#options.onDrop !== undefined) this.#drops.push({ item, rejection });
   }
 
+  /** Notes what stops watching the context of an item that has left. */
+  addUnwatch(unwatch: Unsubscribe): void {
+    this.#unwatch.push(unwatch);
+  }
+
   /** Calls back for all that has happened, and for what comes of that. Returns false, at once, while it is doing so. */
   deliver(queue: { readonly size: number }): boolean {
     if (this.#delivering) return false;
     this.#delivering = true;
-    while (this.#deliverDrops() || this.#deliverSaturation(queue.size));
-    this.#delivering = false;
+    try {
+      while (this.#unwatchLeft() || this.#deliverDrops() || this.#deliverSaturation(queue.size));
+    } finally {
+      this.#delivering = false;
+    }
+    return true;
+  }
+
+  #unwatchLeft(): boolean {
+    const left = this.#unwatch;
+    if (left.length === 0) return false;
+    this.#unwatch = [];
+    for (const unwatch of left) unwatch();
     return true;
   }
 

@@ -33,6 +33,7 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     const settle = (): void => this.#settle();
     this.#contents = new Contents(options, order, {
       onDropped: (item, rejection) => this.#notifications.addDrop(item, rejection),
+      unwatchLater: (unwatch) => this.#notifications.addUnwatch(unwatch),
       onEnded: settle,
     });
     this.#quiet = this.#contents.quiet;

@@ -1,19 +1,14 @@
-import type { CallContext, RejectedError, RejectionCode } from '@bp/core';
+import type { CallContext, RejectionCode } from '@bp/core';
 import { EMPTY_CONTEXT } from '@bp/core/kit';
 import type { ContentsOptions } from '../options.ts';
 import { Entry } from '../order/entry.ts';
 import type { Order } from '../order/order.ts';
 import { DrainRate } from './drain-rate.ts';
-import { Entries } from './entries.ts';
+import { Entries, type EntriesOptions } from './entries.ts';
 import { type QuietOperations, QuietRing } from './quiet-ring.ts';
 
 /** What {@link Contents} report to the queue. */
-export interface ContentsListener<T> {
-  /** Called for each dropped item, before the queue is consistent again: must not call user code. */
-  readonly onDropped: (item: T, rejection: RejectedError) => void;
-  /** Called after an item was dropped because its context ended. */
-  readonly onEnded: () => void;
-}
+export type ContentsListener<T> = Pick<EntriesOptions<T>, 'onDropped' | 'unwatchLater' | 'onEnded'>;
 
 /**
  * The items of a queue. Bare items, those without a context, are in a ring, which costs least. The first operation that needs more
@@ -37,12 +32,16 @@ export class Contents<T> {
     this.#options = options;
     this.#order = order;
     this.#drainRate = new DrainRate(options.clock);
-    const onDropped = (item: T, rejection: RejectedError): void => {
-      this.#stopMeasuringIfRelieved();
-      listener.onDropped(item, rejection);
-    };
-    const { onEnded } = listener;
-    this.#entries = new Entries({ queue: options, order, drainRate: this.#drainRate, onDropped, onEnded });
+    this.#entries = new Entries({
+      ...listener,
+      queue: options,
+      order,
+      drainRate: this.#drainRate,
+      onDropped: (item, rejection) => {
+        this.#stopMeasuringIfRelieved();
+        listener.onDropped(item, rejection);
+      },
+    });
     this.#bareCapacity = Math.min(options.capacity, Math.floor(options.weightBound));
   }
 

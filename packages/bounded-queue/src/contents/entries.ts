@@ -1,4 +1,4 @@
-import { type CallContext, type Clock, RejectedError, type RejectionCode } from '@bp/core';
+import { type CallContext, type Clock, RejectedError, type RejectionCode, type Unsubscribe } from '@bp/core';
 import { EMPTY_CONTEXT, isOver, rejectionAtEntry, watchContext } from '@bp/core/kit';
 import type { ContentsOptions } from '../options.ts';
 import { Entry } from '../order/entry.ts';
@@ -12,8 +12,10 @@ export interface EntriesOptions<T> {
   readonly queue: ContentsOptions;
   readonly order: Order<T>;
   readonly drainRate: DrainRate;
-  /** Called for each dropped item, before the queue is consistent again: must not call user code. */
+  /** Called for each dropped item, before the operation is complete: must not call user code. */
   readonly onDropped: (item: T, rejection: RejectedError) => void;
+  /** Takes what stops watching the context of an item that has left: user code, to be called when the operation is complete. */
+  readonly unwatchLater: (unwatch: Unsubscribe) => void;
   /** Called after an item was dropped because its context ended. */
   readonly onEnded: () => void;
 }
@@ -167,7 +169,7 @@ export class Entries<T> {
 
   #leave(entry: Entry<T>): void {
     entry.queued = false;
-    entry.unwatch?.();
+    if (entry.unwatch !== undefined) this.#options.unwatchLater(entry.unwatch);
     this.#sojourn?.leave();
     this.size--;
     if (this.size === 0) this.#weight.clear();
