@@ -2,6 +2,7 @@ import { type CallContext, isRejected, systemClock } from '@bp/core';
 import { LoopBudget } from '@bp/core/kit';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
+import { bytesAllocated, NO_BYTES } from '../../../.config/memory.ts';
 import { ConcurrencyLimiter, type Permit } from '../src/index.ts';
 
 describe('the queue of calls', () => {
@@ -176,19 +177,11 @@ describe('a rejection by tryAcquire', () => {
     const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5 });
     await limiter.acquire();
     const ctx = { priority: 1, deadline: Number.POSITIVE_INFINITY };
-    const reject = (times: number): void => {
-      for (let i = 0; i < times; i++) {
-        limiter.tryAcquire();
-        limiter.tryAcquire(ctx);
-      }
+    const reject = (): void => {
+      limiter.tryAcquire();
+      limiter.tryAcquire(ctx);
     };
-    reject(100_000);
-    const { gc } = globalThis as unknown as { gc: () => void };
-    gc();
-    const before = process.memoryUsage().heapUsed;
-    reject(100_000);
-    const bytes = process.memoryUsage().heapUsed - before;
-    expect(bytes / 200_000, `${bytes} bytes`).toBeLessThan(1);
+    expect(bytesAllocated(reject)).toBeLessThan(NO_BYTES / 2);
   });
 });
 

@@ -1,5 +1,6 @@
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
+import { bytesAllocated, NO_BYTES } from '../../../.config/memory.ts';
 import { AllOf, LeakyBucket, LeakyBucketShaper, PerClientRateLimiter, TokenBucket } from '../src/index.ts';
 
 const clock = new VirtualClock();
@@ -18,24 +19,11 @@ const rejections: Readonly<Record<string, () => boolean>> = {
   AllOf: () => all.tryAcquire(),
 };
 
-/** The median of some rounds: in one of them code may be compiled, in another garbage may be collected. */
-function bytesPerCall(call: () => boolean): number {
-  const calls = 10_000;
-  for (let i = 0; i < 20 * calls; i++) call();
-  const rounds = Array.from({ length: 9 }, () => {
-    globalThis.gc?.();
-    const before = process.memoryUsage().heapUsed;
-    for (let i = 0; i < calls; i++) call();
-    return (process.memoryUsage().heapUsed - before) / calls;
-  });
-  return rounds.sort((a, b) => a - b)[4] ?? Number.NaN;
-}
-
 describe('tryAcquire', { timeout: 30_000 }, () => {
   it.each(Object.entries(rejections))('of %s allocates nothing when it rejects', (_, tryAcquire) => {
     tryAcquire();
     expect(tryAcquire()).toBe(false);
-    expect(bytesPerCall(tryAcquire)).toBeLessThan(4);
+    expect(bytesAllocated(tryAcquire)).toBeLessThan(NO_BYTES / 2);
   });
 
   it('is measured by a method that sees a single number on the heap', () => {
@@ -44,6 +32,6 @@ describe('tryAcquire', { timeout: 30_000 }, () => {
       kept.number = Math.random();
       return bucket.tryAcquire();
     };
-    expect(bytesPerCall(allocates)).toBeGreaterThan(4);
+    expect(bytesAllocated(allocates)).toBeGreaterThan(NO_BYTES / 2);
   });
 });

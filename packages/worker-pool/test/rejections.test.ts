@@ -1,6 +1,7 @@
 import type { RejectedError } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import { describe, expect, it } from 'vitest';
+import { bytesAllocated, NO_BYTES } from '../../../.config/memory.ts';
 import { WorkerPool, type WorkerPoolOptions } from '../src/index.ts';
 
 function setup(options: Partial<WorkerPoolOptions> = {}) {
@@ -60,16 +61,7 @@ describe('onRejected', () => {
     stop();
     void pool.submit(() => new Promise(() => {}));
     const job = (): void => {};
-    const reject = (times: number): void => {
-      for (let i = 0; i < times; i++) pool.trySubmit(job);
-    };
-    reject(100_000);
-    const { gc } = globalThis as unknown as { gc: () => void };
-    gc();
-    const before = process.memoryUsage().heapUsed;
-    reject(100_000);
-    const bytes = process.memoryUsage().heapUsed - before;
-    expect(bytes / 100_000, `${bytes} bytes`).toBeLessThan(1);
+    expect(bytesAllocated(() => pool.trySubmit(job))).toBeLessThan(NO_BYTES / 2);
   });
 });
 
