@@ -138,6 +138,18 @@ describe('evicting for a heavy item', () => {
     );
   });
 
+  it('counts only what a key has queued, not what it was served before', () => {
+    const queue = new FairQueue<string>({ capacity: 100, maxWeight: 10 });
+    queue.tryPush('served', { key: 'a', cost: 5 });
+    queue.tryTake();
+    queue.tryPush('small', { key: 'a', cost: 0.1 });
+    queue.tryPush('high', { key: 'c', cost: 9.7, priority: 1 });
+    expect(queue.tryPush('b', { key: 'b', cost: 0.5 })).toBe(false);
+    expect(queue.size).toBe(2);
+    expect(queue.tryPush('b', { key: 'b', cost: 0.3 })).toBe(true);
+    expect(queue.size).toBe(2);
+  });
+
   it('lets no light item evict a heavy one that is served as soon', () => {
     const queue = new FairQueue<string>({ capacity: 2 });
     queue.tryPush('heavy', { key: 'a', cost: 10 });

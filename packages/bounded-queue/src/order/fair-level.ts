@@ -101,7 +101,7 @@ export class FairLevel<T> extends Level<T> {
 
   canEvictFor({ key, cost = 1 }: CallContext, items: number, weight: number): boolean {
     const start = this.#flows.get(key)?.finish.rank ?? this.#time.startOf(key);
-    if (weight > 0) return excess(this.#byFinish, start + cost) >= weight;
+    if (weight > 0) return this.#weightAfter(start + cost) >= weight;
     const newest = this.#byNewest.first;
     return items <= 0 || (newest !== undefined && -newest.rank > start);
   }
@@ -116,13 +116,17 @@ export class FairLevel<T> extends Level<T> {
     const start = (newestFirst ? own?.start : own?.finish)?.rank ?? this.#time.startOf(key);
     const finish = start + cost;
     const ownAhead = newestFirst && own !== undefined ? Math.min(own.weight, cost) : 0;
-    const ahead = this.weight - excess(this.#byFinish, finish) + excess(this.#byStart, finish);
-    return Math.max(0, ahead - ownAhead);
+    return Math.max(0, this.weight - this.#weightAfter(finish) - ownAhead);
   }
 
   /** Subtracts `amount` from all tags. */
   shift(amount: number): void {
     for (const flow of this.#flows.values()) this.#place(flow, flow.start.rank - amount);
+  }
+
+  /** The weight that would be served after `tag` if all keys were served at once. */
+  #weightAfter(tag: number): number {
+    return excess(this.#byFinish, tag) - excess(this.#byStart, tag);
   }
 
   #begin(key: string | undefined): Flow<T> {
