@@ -8,7 +8,7 @@ export interface ReadmeProgram {
   readonly output: string;
 }
 
-/** Every ```ts block of `file` that a ```text block follows. A ts block without one is an error: nobody would run it. */
+/** Returns every ```ts block of `file` that a ```text block follows. A ts block without one is an error: no test would run it. */
 export async function readmePrograms(file: URL): Promise<ReadmeProgram[]> {
   const markdown = await readFile(file, 'utf8');
   const blocks = [...markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, text]) => ({
