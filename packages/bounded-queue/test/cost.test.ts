@@ -26,6 +26,11 @@ const keys = (count: number): FairQueue<number> => {
   return queue;
 };
 
+it('a loop over n elements counts as n', () => {
+  const queue = keys(SMALL);
+  expect(countWork(() => queue.clear())).toBeGreaterThan(SMALL);
+});
+
 describe('an operation costs O(log n)', () => {
   it('when a full queue of distinct priorities rejects', () => {
     expectLogarithmic((count) => {
