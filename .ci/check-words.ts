@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** Sources, tests and READMEs speak plain technical English: no word of `banned-words.txt` stands in them. */
-const exceptions: readonly { readonly file: string; readonly text: RegExp; readonly why: string }[] = [];
+const exceptions: readonly { readonly file: string; readonly text: RegExp; readonly why: string }[] = [
+  { file: 'apps/orders-server/README.md', text: /connection refused/g, why: 'the name of ECONNREFUSED' },
+];
 
 const words = readFileSync('.ci/banned-words.txt', 'utf8')
   .split('\n')
