@@ -21,7 +21,7 @@ const nothing = (): void => {};
  * It has no timer, no listener on its parent and no `AbortController` until a listener is added or its signal is read. All
  * deadlines of a clock share one timer, which does not keep the process alive.
  */
-export class RequestContext implements CallContext, Disposable {
+class Implementation implements CallContext, Disposable {
   /** Absolute milliseconds on the clock after which the result is worthless; undefined if there is no deadline. */
   readonly deadline: number | undefined;
   /** Higher is more important. */
@@ -34,7 +34,7 @@ export class RequestContext implements CallContext, Disposable {
   readonly name: string;
   readonly #clock: Clock;
   readonly #outer: AbortSignal | undefined;
-  #parent: RequestContext | undefined;
+  #parent: Implementation | undefined;
   #values: Values | undefined;
   #timeLimitMs: number | undefined;
   #reason: ContextDoneError | undefined;
@@ -84,7 +84,7 @@ export class RequestContext implements CallContext, Disposable {
 
   /**
    * An `AbortSignal` for `fetch` and other functions, made when it is first read. It is aborted with the {@link ContextDoneError}
-   * when the context is over, but not by {@link RequestContext.end}.
+   * when the context is over, but not by {@link Implementation.end}.
    */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -147,17 +147,12 @@ export class RequestContext implements CallContext, Disposable {
    * @throws TypeError or RangeError naming the first option that is wrong.
    */
   child(options: ChildOptions = {}): RequestContext {
-    checkChildNames(options);
-    const deadline = checkedDeadline(options.deadline, this.#clock);
-    const child = this.#derive(options, earlierDeadline(deadline, this.deadline));
-    child.#parent = this;
-    child.#timeLimitMs = this.#timeLimitMs;
-    return child;
+    return this.#child(options);
   }
 
   /** Makes a child for a policy such as a timeout; see `CallContext.derive`. */
   derive({ deadline, signal, name, timeLimitMs }: ContextChanges): RequestContext {
-    const child = this.child({ deadline, signal, name });
+    const child = this.#child({ deadline, signal, name });
     if (timeLimitMs !== undefined) {
       child.#timeLimitMs = Math.min(timeLimitMs, this.#timeLimitMs ?? Number.POSITIVE_INFINITY);
     }
@@ -166,7 +161,7 @@ export class RequestContext implements CallContext, Disposable {
 
   /** Makes a child that carries `value` under `key`; `get` returns it there and in its children. */
   with<T>(key: ContextKey<T>, value: T): RequestContext {
-    const child = this.child();
+    const child = this.#child({});
     child.#values = { key: key as ContextKey<unknown>, value, next: this.#values };
     return child;
   }
@@ -203,7 +198,16 @@ export class RequestContext implements CallContext, Disposable {
     this.end();
   }
 
-  #derive(options: ChildOptions, deadline: number | undefined): RequestContext {
+  #child(options: ChildOptions): Implementation {
+    checkChildNames(options);
+    const deadline = checkedDeadline(options.deadline, this.#clock);
+    const child = this.#derive(options, earlierDeadline(deadline, this.deadline));
+    child.#parent = this;
+    child.#timeLimitMs = this.#timeLimitMs;
+    return child;
+  }
+
+  #derive(options: ChildOptions, deadline: number | undefined): Implementation {
     const {
       timeoutMs,
       signal,
@@ -212,7 +216,7 @@ export class RequestContext implements CallContext, Disposable {
       key = this.key,
       name = this.name,
     } = options;
-    const derived = new RequestContext({
+    const derived = new Implementation({
       timeoutMs,
       deadline,
       signal,
@@ -271,3 +275,12 @@ export class RequestContext implements CallContext, Disposable {
     this.#watch?.finish(this.#reason);
   }
 }
+
+/**
+ * The type of a request context. It is an interface and not the class, so that the ESM and the CommonJS types of this package mean
+ * the same: classes with private fields would differ.
+ */
+export interface RequestContext extends Pick<Implementation, keyof Implementation> {}
+
+/** Makes a {@link RequestContext}. */
+export const RequestContext: new (options?: RequestContextOptions) => RequestContext = Implementation;
