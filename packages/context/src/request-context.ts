@@ -1,5 +1,5 @@
 import type { CallContext, Clock, ContextChanges, Unsubscribe } from '@bp/core';
-import { atDeadline, checkOneOf } from '@bp/core/kit';
+import { atDeadline, checkOneOf, signalOf } from '@bp/core/kit';
 import { ContextDoneError, type DoneKind, endFor } from './done.ts';
 import { type ContextKey, type Values, valueUnder } from './key.ts';
 import {
@@ -40,7 +40,7 @@ class Implementation implements CallContext, Disposable {
   #reason: ContextDoneError | undefined;
   #ended = false;
   #watch: Watch | undefined;
-  #controller: AbortController | undefined;
+  #signal: AbortSignal | undefined;
 
   /** @throws TypeError or RangeError naming the first option that is wrong. */
   constructor(options: RequestContextOptions = {}) {
@@ -87,12 +87,8 @@ class Implementation implements CallContext, Disposable {
    * when the context is over, but not by {@link Implementation.end}.
    */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = new AbortController();
-      this.#controller = controller;
-      this.onDone((reason) => controller.abort(reason));
-    }
-    return this.#controller.signal;
+    this.#signal ??= signalOf(this);
+    return this.#signal;
   }
 
   /** Calls `listener` once when the context is over, at once if it is. Returns a function that removes the listener. */

@@ -21,7 +21,7 @@ interface Model {
 
 interface Listener {
   readonly expected: string[];
-  readonly heard: string[];
+  readonly reported: string[];
   readonly leave: () => void;
 }
 
@@ -54,11 +54,11 @@ class World {
   }
 
   listen(model: Model): void {
-    const heard: string[] = [];
+    const reported: string[] = [];
     const expected: string[] = [];
     if (model.over !== undefined) expected.push(`${model.over} at ${this.clock.now()}`);
-    const leave = model.ctx.onDone(({ kind }) => heard.push(`${kind} at ${this.clock.now()}`));
-    const listener = { expected, heard, leave };
+    const leave = model.ctx.onDone(({ kind }) => reported.push(`${kind} at ${this.clock.now()}`));
+    const listener = { expected, reported, leave };
     this.listeners.push(listener);
     if (model.over === undefined) model.listeners.push(listener);
   }
@@ -93,7 +93,7 @@ class World {
   }
 
   check(): void {
-    for (const { heard, expected } of this.listeners) expect(heard).toEqual(expected);
+    for (const { reported, expected } of this.listeners) expect(reported).toEqual(expected);
     let wanted = 0;
     const wantedOf = new Map(this.outers.map((outer) => [outer, 0]));
     for (const model of this.models) {

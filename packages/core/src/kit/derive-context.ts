@@ -9,6 +9,7 @@ import type { Clock } from '../clock.ts';
 import { RejectedError } from '../rejected-error.ts';
 import { watchContext } from './call-end.ts';
 import { throwLater } from './never-throwing.ts';
+import { signalOf } from './signal-of.ts';
 
 /** Options of {@link deriveContext}. */
 export interface DeriveOptions extends Omit<ContextChanges, 'timeLimitMs'> {
@@ -58,7 +59,7 @@ class Derived implements DerivedContext {
   readonly #fields: PropertyDescriptorMap;
   readonly #listeners = new Set<DoneListener>();
   readonly #unwatch: Unsubscribe[] = [];
-  #controller: AbortController | undefined;
+  #signal: AbortSignal | undefined;
   #reason: RejectedError | undefined;
   #ended = false;
 
@@ -72,7 +73,7 @@ class Derived implements DerivedContext {
     }
     // Not `Object.assign`, for which a field named `__proto__` would be the prototype.
     Object.defineProperties(this, this.#fields);
-    Object.defineProperty(this, 'signal', { get: () => this.#madeSignal(), enumerable: true });
+    Object.defineProperty(this, 'signal', { get: () => (this.#signal ??= signalOf(this)), enumerable: true });
     const earlier = Math.min(deadline, original.deadline ?? Number.POSITIVE_INFINITY);
     this.deadline = earlier === Number.POSITIVE_INFINITY ? undefined : earlier;
     this.#clock = clock;
@@ -106,15 +107,6 @@ class Derived implements DerivedContext {
     this.#ended = true;
     this.#listeners.clear();
     this.#stopWatching();
-  }
-
-  #madeSignal(): AbortSignal {
-    if (this.#controller === undefined) {
-      const controller = new AbortController();
-      this.#controller = controller;
-      this.onDone((reason) => controller.abort(reason));
-    }
-    return this.#controller.signal;
   }
 
   #watch(source: CallContext): void {

@@ -13,6 +13,7 @@ export { neverThrowing } from './never-throwing.ts';
 export { type RaceOptions, raceContext } from './race-context.ts';
 export { rejectedPromise } from './rejected-promise.ts';
 export { Rejections } from './rejections.ts';
+export { signalOf } from './signal-of.ts';
 export {
   checkBetween,
   checkBoolean,

@@ -1,6 +1,9 @@
+// Captured when this module is loaded: a microtask of fake timers may never run, and the error would be lost.
+const runSoon = /* @__PURE__ */ globalThis.queueMicrotask.bind(globalThis);
+
 /** Throws `error` in a microtask: it surfaces as an uncaught exception of the process and does not disturb the current caller. */
 export function throwLater(error: unknown): void {
-  queueMicrotask(() => {
+  runSoon(() => {
     throw error;
   });
 }
