@@ -128,7 +128,7 @@ function checkNames<Options extends object>(
 ): void {
   if (typeof options === 'object' && options !== null) {
     let unknown = false;
-    for (const name in options) unknown ||= !(name in known);
+    for (const name in options) unknown ||= !Object.hasOwn(known, name);
     if (!unknown) return;
   }
   checkOptions(options, optionNames<Options>(known));

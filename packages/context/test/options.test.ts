@@ -43,6 +43,8 @@ describe('options of RequestContext', () => {
     ['signal', null, 'signal must be an AbortSignal, got null'],
     ['signal', new AbortController(), 'signal must be an AbortSignal, got a value of type object'],
     ['timeout', 5, 'unknown option timeout: did you mean timeoutMs? (known: timeoutMs, deadline, signal, '],
+    ['toString', 1, 'unknown option toString'],
+    ['constructor', 1, 'unknown option constructor'],
     ['priority', Number.NaN, 'priority must be a finite number, got NaN'],
     ['priority', 'high', 'priority must be a finite number, got high'],
     ['key', 7, 'key must be a string, got 7'],
@@ -53,7 +55,9 @@ describe('options of RequestContext', () => {
     const options = (option === 'options' ? value : { [option]: value }) as RequestContextOptions;
     expect(() => new RequestContext(options)).toThrow(message);
     const type =
-      option !== 'key' && typeof value === 'number' && option !== 'timeout' ? RangeError : TypeError;
+      typeof value === 'number' && !message.startsWith('unknown') && option !== 'key'
+        ? RangeError
+        : TypeError;
     expect(() => new RequestContext(options)).toThrow(type);
     if (option === 'clock' || option === 'options') return;
     const parent = new RequestContext({ timeoutMs: 1000, priority: 1, cost: 2 });
