@@ -18,6 +18,7 @@ import {
   Rejections,
   rejectedPromise,
   rejectionAtEntry,
+  rejectionIfOver,
 } from '@bp/core/kit';
 import { createWindow } from './call-window.ts';
 import { outcomeOfError, type TimeoutRule } from './outcome.ts';
@@ -126,7 +127,8 @@ export class AdaptiveThrottle implements Policy {
     fn: (ctx: CallContext) => T | PromiseLike<T>,
     ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
-    const rejection = this.check(ctx);
+    // A wrong deadline is an error of the caller here.
+    const rejection = rejectionAtEntry(ctx, this.#clock, this.#name) ?? this.check(ctx);
     const now = this.#clock.now();
     if (rejection === undefined || rejection.code === 'CIRCUIT_OPEN') this.#draw = this.#random();
     if (rejection !== undefined) {
@@ -146,12 +148,11 @@ export class AdaptiveThrottle implements Policy {
   }
 
   /**
-   * Returns the rejection with which `execute` would reject now, or undefined. Counts nothing and notifies no listener.
-   *
-   * @throws TypeError or RangeError if `ctx.deadline` is wrong.
+   * Returns the rejection with which `execute` would reject now, or undefined. Counts nothing and notifies no listener. Never
+   * throws: a wrong deadline counts as one that has passed.
    */
   check(ctx: CallContext = EMPTY_CONTEXT): RejectedError | undefined {
-    const over = rejectionAtEntry(ctx, this.#clock, this.#name);
+    const over = rejectionIfOver(ctx, this.#clock, this.#name);
     if (over !== undefined) return over;
     const share = this.#rejectionShare();
     if (!(this.#draw < share) || this.#clock.now() - this.#sentAt >= PROBE_EVERY_MS) return undefined;

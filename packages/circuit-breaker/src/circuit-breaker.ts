@@ -121,13 +121,12 @@ export class CircuitBreaker implements Policy {
   }
 
   /**
-   * Returns the rejection with which `execute` would reject now, or undefined. Counts nothing and notifies no listener.
-   *
-   * @throws TypeError or RangeError if `ctx.deadline` is wrong.
+   * Returns the rejection with which `execute` would reject now, or undefined. Counts nothing and notifies no listener. Never
+   * throws: a wrong deadline counts as one that has passed.
    */
   check(ctx: CallContext = EMPTY_CONTEXT): RejectedError | undefined {
     const { clock, name, shadow } = this.#options;
-    const over = rejectionAtEntry(ctx, clock, name);
+    const over = rejectionIfOver(ctx, clock, name);
     if (over !== undefined || shadow) return over;
     return this.retryAfterMs() === 0 ? undefined : this.#rejection();
   }
@@ -220,7 +219,7 @@ export class CircuitBreaker implements Policy {
     const machine = this.#machine;
     const { clock, shadow } = this.#options;
     if (machine.isClosed) {
-      // A call with a context may run out of time, which is judged by the time that it had.
+      // A call with a context may run out of time, which is classified by the time that it had.
       const timed = this.#timed || ctx !== EMPTY_CONTEXT || (this.#admitted & (SAMPLE_EVERY - 1)) === 0;
       this.#startedAt = timed ? clock.now() : Number.NaN;
       this.#admitted++;

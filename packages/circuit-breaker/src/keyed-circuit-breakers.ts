@@ -139,25 +139,25 @@ export class KeyedCircuitBreakers implements Policy {
 
   /** Does what `tryAcquire` of the key's breaker does; rejects a call whose key is no string. Never throws. */
   tryAcquire(ctx: CallContext = EMPTY_CONTEXT): CircuitPermit | undefined {
-    const { key } = ctx;
-    if (key === undefined || typeof key === 'string') return this.get(key).tryAcquire(ctx);
-    const never = { retryAfterMs: Number.POSITIVE_INFINITY };
-    if (!this.#rejected.isEmpty) this.#rejected.emit(new RejectedError('CIRCUIT_OPEN', this.#name, never));
+    if (hasValidKey(ctx)) return this.get(ctx.key).tryAcquire(ctx);
+    if (!this.#rejected.isEmpty) this.#rejected.emit(this.#wrongKey());
     return undefined;
   }
 
   /**
-   * Returns the rejection with which `execute` would reject now, or undefined. Adds no breaker.
-   *
-   * @throws TypeError or RangeError if `ctx.deadline` or `ctx.key` is wrong.
+   * Returns the rejection with which `execute` would reject now, or undefined. Adds no breaker. Never throws: a wrong deadline
+   * counts as one that has passed, and a call whose key is no string is rejected.
    */
   check(ctx: CallContext = EMPTY_CONTEXT): RejectedError | undefined {
-    return this.#find(ctx.key).check(ctx);
+    return hasValidKey(ctx) ? this.#find(ctx.key).check(ctx) : this.#wrongKey();
   }
 
-  /** Returns the milliseconds until a call with this key may be admitted, as `CircuitBreaker.retryAfterMs` does. */
+  /**
+   * Returns the milliseconds until a call with this key may be admitted, as `CircuitBreaker.retryAfterMs` does; `Infinity` if
+   * the key is no string. Never throws.
+   */
   retryAfterMs(ctx: CallContext = EMPTY_CONTEXT): number | undefined {
-    return this.#find(ctx.key).retryAfterMs();
+    return hasValidKey(ctx) ? this.#find(ctx.key).retryAfterMs() : Number.POSITIVE_INFINITY;
   }
 
   /** Yields every kept breaker with its key, least recently used first. */
@@ -190,11 +190,15 @@ export class KeyedCircuitBreakers implements Policy {
 
   /** Returns the breaker that a call with `key` would meet, without adding one. */
   #find(key: string | undefined): CircuitBreaker {
-    if (key === undefined || typeof key !== 'string') return this.get(key);
+    if (key === undefined) return this.#keyless;
     const entry = this.#entries.get(key);
     if (entry !== undefined) return entry.breaker;
     const shares = this.#entries.size >= this.#maxKeys && this.#replaceable() === undefined;
     return shares ? this.#shared : this.#create(key);
+  }
+
+  #wrongKey(): RejectedError {
+    return new RejectedError('CIRCUIT_OPEN', this.#name, { retryAfterMs: Number.POSITIVE_INFINITY });
   }
 
   #create(key: string | undefined): CircuitBreaker {
@@ -246,6 +250,8 @@ export class KeyedCircuitBreakers implements Policy {
     return undefined;
   }
 }
+
+const hasValidKey = ({ key }: CallContext): boolean => key === undefined || typeof key === 'string';
 
 function hasNothingToLose(breaker: CircuitBreaker): boolean {
   const { state, consecutiveFailures, windowFailures, windowSlow, active } = breaker.stats();

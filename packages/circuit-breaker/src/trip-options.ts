@@ -13,9 +13,9 @@ export interface CircuitTripOptions {
   readonly slowCallRate?: number | undefined;
   /** Milliseconds from which a call is slow (> 0). Needed with `slowCallRate`. */
   readonly slowCallMs?: number | undefined;
-  /** The calls of which the rates are made. Default: `{ calls: 100 }`. */
+  /** The calls of which the rates are made; only with a rate. Default: `{ calls: 100 }`. */
   readonly window?: CircuitWindow | undefined;
-  /** Calls in the window below which no rate opens the breaker (>= 1). Default: 20, at most `window.calls`. */
+  /** Calls in the window below which no rate opens it (>= 1); only with a rate. Default: 20, at most `window.calls`. */
   readonly minCalls?: number | undefined;
 }
 
@@ -53,6 +53,11 @@ export function resolveTrip(options: CircuitTripOptions): ResolvedTripOptions {
   const hasRate = failureRate !== undefined || slowCallRate !== undefined;
   if ((slowCallRate === undefined) !== (slowCallMs === undefined)) {
     throw new TypeError('slowCallRate and slowCallMs must be given together');
+  }
+  for (const name of ['window', 'minCalls'] as const) {
+    if (!hasRate && options[name] !== undefined) {
+      throw new TypeError(`${name} needs failureRate or slowCallRate`);
+    }
   }
   const maxCalls = 'calls' in window ? window.calls : NEVER;
   const minCalls = checkInteger('minCalls', options.minCalls ?? Math.min(20, maxCalls));

@@ -41,6 +41,9 @@ describe('wrong options', () => {
       /unknown option consecutiveFailure: did you mean consecutiveFailures\?/,
     ],
     [{ shadow: 1 as never }, /shadow must be a boolean/],
+    [{ window: { calls: 5 } }, /window needs failureRate or slowCallRate/],
+    [{ minCalls: 5 }, /minCalls needs failureRate or slowCallRate/],
+    [{ consecutiveFailures: 5, window: { ms: 1000 } }, /window needs failureRate or slowCallRate/],
     [null as never, /options must be an object/],
   ])('%j', (options, message) => expect(() => new CircuitBreaker(options)).toThrow(message));
 
