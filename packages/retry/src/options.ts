@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '@bp/core';
 import {
+  checkBetween,
   checkClock,
   checkFunction,
   checkInteger,
@@ -7,6 +8,7 @@ import {
   checkNonNegative,
   checkOptions,
   checkPositive,
+  MAX_DEADLINE_MS,
   neverThrowing,
   optionNames,
 } from '@bp/core/kit';
@@ -26,7 +28,7 @@ export interface RetryingOptions {
    * its answer is returned at once. Default: 30 000.
    */
   readonly maxRetryAfterMs?: number | undefined;
-  /** Milliseconds that one attempt may take (>= `minAttemptMs`). Default: as many as the deadline leaves. */
+  /** Milliseconds that one attempt may take (>= `minAttemptMs`, at most ten years). Default: as many as the deadline leaves. */
   readonly attemptTimeoutMs?: number | undefined;
   /** Calls that may pause at once before their next attempt (>= 0); any further call is not retried. Default: 1000. */
   readonly maxPauses?: number | undefined;
@@ -119,7 +121,10 @@ export function resolveRetrying(
     throw new RangeError(`maxBackoffMs must be at least backoffMs = ${backoffMs}, got ${maxBackoffMs}`);
   }
   const { attemptTimeoutMs } = options;
-  if (attemptTimeoutMs !== undefined && checkPositive('attemptTimeoutMs', attemptTimeoutMs) < minAttemptMs) {
+  if (
+    attemptTimeoutMs !== undefined &&
+    checkBetween('attemptTimeoutMs', attemptTimeoutMs, 0, MAX_DEADLINE_MS) < minAttemptMs
+  ) {
     throw new RangeError(
       `attemptTimeoutMs must be at least minAttemptMs = ${minAttemptMs}, got ${attemptTimeoutMs}`,
     );

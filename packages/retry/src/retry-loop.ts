@@ -82,7 +82,9 @@ export class RetryLoop {
     ctx: CallContext,
     rules: RetryRules<T>,
   ): Promise<T> {
-    const rejection = this.check(ctx);
+    const { clock, name } = this.#options;
+    // A wrong deadline is an error of the caller here.
+    const rejection = rejectionAtEntry(ctx, clock, name) ?? this.check(ctx);
     if (rejection !== undefined) throw this.#rejections.record(rejection);
     this.#admitted++;
     this.#active++;
@@ -104,11 +106,11 @@ export class RetryLoop {
     }
   }
 
-  /** Returns why no attempt may begin: before the first one, and after every pause. */
+  /** Returns why no attempt may begin: before the first one, and after every pause. Never throws. */
   check(ctx: CallContext): RejectedError | undefined {
     const { clock, name } = this.#options;
     if (ctx !== EMPTY_CONTEXT) {
-      const over = rejectionAtEntry(ctx, clock, name);
+      const over = rejectionIfOver(ctx, clock, name);
       if (over !== undefined) return over;
       if (!this.#fits(0, ctx)) return new RejectedError('DEADLINE_EXCEEDED', name);
     }

@@ -69,9 +69,8 @@ export class Retry implements Policy, AsyncDisposable {
   }
 
   /**
-   * Returns the rejection with which `execute` would reject now, or undefined. Counts nothing and notifies no listener.
-   *
-   * @throws TypeError or RangeError if `ctx.deadline` is wrong.
+   * Returns the rejection with which `execute` would reject now, or undefined. Counts nothing and notifies no listener. Never
+   * throws: a wrong deadline counts as one that has passed.
    */
   check(ctx: CallContext = EMPTY_CONTEXT): RejectedError | undefined {
     return this.#loop.check(ctx);

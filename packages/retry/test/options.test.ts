@@ -21,6 +21,10 @@ describe('wrong options', () => {
     [{ maxRetryAfterMs: -1 }, /maxRetryAfterMs/],
     [{ attemptTimeoutMs: 0 }, /attemptTimeoutMs/],
     [
+      { attemptTimeoutMs: Number.MAX_SAFE_INTEGER },
+      /attemptTimeoutMs must be a number from 0 to 315576000000, got 9007199254740991/,
+    ],
+    [
       { minAttemptMs: 50, attemptTimeoutMs: 49 },
       /attemptTimeoutMs must be at least minAttemptMs = 50, got 49/,
     ],

@@ -126,6 +126,15 @@ describe('Retry', () => {
     expect(retrying.stats()).toMatchObject({ admitted: 0, rejected: 0 });
   });
 
+  it.each([{ deadline: Number.NaN }, { deadline: Date.now() + 50 }, { deadline: '50' as never }])(
+    'returns a rejection from check() for a wrong context and never throws: %j',
+    (ctx) => {
+      const { retrying } = setup();
+      expect(retrying.check(ctx)).toMatchObject({ code: 'DEADLINE_EXCEEDED', rejectedBy: 'retry' });
+      expect(retrying.stats().rejected).toBe(0);
+    },
+  );
+
   it('returns from check() the rejection of execute, and notifies of each one once', async () => {
     const { clock, retrying } = setup();
     const notified: unknown[] = [];
