@@ -15,9 +15,7 @@ interface RejectionTotals {
 /** Returns how many requests were rejected since the server started. Only counts above 0 are named. */
 export function rejectionsOf(app: FastifyInstance): RejectionTotals {
   const { rejected, rejectedBy } = app.backpressure.stats();
-  const { shutdown, rate_limit, load, handler } = rejected;
-  const gates = { shuttingDown: shutdown, rateLimited: rate_limit, overloaded: load, handler };
-  return { rejected: since(gates, {}), rejectedBy: since(rejectedBy, {}) };
+  return { rejected: since({ ...rejected }, {}), rejectedBy: since(rejectedBy, {}) };
 }
 
 /** Logs the rejections of ten seconds in one line, none if there were none, and when an overload begins and ends. */

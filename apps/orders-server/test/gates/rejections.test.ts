@@ -1,4 +1,6 @@
+import type { FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
+import { rejectionsOf } from '../../src/rejection-log.ts';
 import { build } from '../build.ts';
 
 const rejectedLines = (lines: readonly { msg: string }[]) => lines.filter(({ msg }) => msg === 'rejected');
@@ -9,12 +11,12 @@ describe('rejections', () => {
     for (let i = 0; i < 8; i++) await order('ann');
     expect(lines).toEqual([]);
     await clock.advance(10_000);
-    expect(rejectedLines(lines)).toMatchObject([{ rejected: { rateLimited: 7 }, rejectedBy: { orders: 7 } }]);
+    expect(rejectedLines(lines)).toMatchObject([{ rejected: { rate_limit: 7 }, rejectedBy: { orders: 7 } }]);
     await clock.advance(60_000);
     expect(rejectedLines(lines)).toHaveLength(1);
     for (let i = 0; i < 3; i++) await order('ann');
     await clock.advance(10_000);
-    expect(rejectedLines(lines)).toMatchObject([{}, { rejected: { rateLimited: 2 } }]);
+    expect(rejectedLines(lines)).toMatchObject([{}, { rejected: { rate_limit: 2 } }]);
   });
 
   it('are logged with the gate and the primitive that rejected', async () => {
@@ -24,9 +26,17 @@ describe('rejections', () => {
     await order();
     for (let i = 0; i < 3; i++) expect((await order()).statusCode).toBe(503);
     await clock.advance(10_000);
-    expect(rejectedLines(lines)).toMatchObject([
-      { rejected: { overloaded: 3 }, rejectedBy: { 'order-queue': 3 } },
-    ]);
+    expect(rejectedLines(lines)).toMatchObject([{ rejected: { load: 3 }, rejectedBy: { 'order-queue': 3 } }]);
+  });
+
+  it('are counted by the names of the gates, and no gate is left out', async () => {
+    const { app } = await build();
+    const counts = Object.keys(app.backpressure.stats().rejected).map((gate, i) => [gate, i + 1]);
+    const rejected = Object.fromEntries(counts);
+    const stats = () => ({ ...app.backpressure.stats(), rejected });
+    const counted = { backpressure: { stats } } as unknown as FastifyInstance;
+    expect(rejectionsOf(counted).rejected).toEqual(rejected);
+    expect(Object.keys(rejected)).toEqual(expect.arrayContaining(['deadline', 'cancelled']));
   });
 
   it('name the gate and the primitive in problem details', async () => {
