@@ -89,8 +89,8 @@ export class RedisRateLimiter implements Policy {
     });
   }
 
-  /** The highest cost of a call. */
-  get maxCost(): number {
+  /** Returns the highest cost of a call. */
+  maxCost(): number {
     return toPermits(this.#options.limit.capacity);
   }
 
@@ -103,7 +103,7 @@ export class RedisRateLimiter implements Policy {
    * above {@link RedisRateLimiter.maxCost}, and with a `TypeError` for a key that is no string. A key of any length will do.
    */
   async acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
-    const units = toUnits(checkCost(ctx, this.maxCost));
+    const units = toUnits(checkCost(ctx, this.maxCost()));
     const key = checkKey(ctx);
     const storeKey = isLong(key) ? await this.#storeKeys.ofLong(key) : this.#storeKeys.of(key);
     const rejection = this.#rejectionAtEntry(ctx) ?? (await this.#decideOrWait(storeKey, units, ctx));
@@ -111,12 +111,21 @@ export class RedisRateLimiter implements Policy {
     this.#admitted++;
   }
 
-  /** Runs `fn` if {@link RedisRateLimiter.acquire} admits the call; its result and its errors pass untouched. */
+  /**
+   * Runs `fn` if {@link RedisRateLimiter.acquire} admits the call; its result and its errors pass untouched. If `ctx` ends
+   * between the admission and the call of `fn`, it rejects instead, and the tokens stay spent.
+   */
   async execute<T>(
     fn: (ctx: CallContext) => T | PromiseLike<T>,
     ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
     await this.acquire(ctx);
+    // The call may have ended between its admission and this microtask.
+    const over = rejectionIfOver(ctx, this.#options.clock, this.#options.name);
+    if (over !== undefined) {
+      this.#admitted--;
+      throw this.#rejections.record(over);
+    }
     return fn(ctx);
   }
 
@@ -128,7 +137,7 @@ export class RedisRateLimiter implements Policy {
   tryAcquire(ctx: CallContext = EMPTY_CONTEXT, now: number = this.#options.clock.now()): boolean {
     const { clock, name } = this.#options;
     const { key = '', cost = 1 } = ctx;
-    if (!hasValidFields(ctx, this.maxCost) || isLong(key)) {
+    if (!hasValidFields(ctx, this.maxCost()) || isLong(key)) {
       this.#rejections.recordLazily(() => new RejectedError('RATE_LIMITED', name, NEVER));
       return false;
     }
@@ -157,19 +166,22 @@ export class RedisRateLimiter implements Policy {
 
   /**
    * Returns the rejection with which `acquire` would reject now, as far as this instance knows without a round trip; undefined
-   * if it would admit the call or ask the store. Takes nothing and counts nothing.
-   * @throws TypeError or RangeError for a cost or key with which `acquire` would reject so.
+   * if it would admit the call or ask the store. Takes nothing and counts nothing. Never throws: a wrong cost or key is
+   * `RATE_LIMITED` with a `retryAfterMs` of `Infinity`.
    */
   check(
     ctx: CallContext = EMPTY_CONTEXT,
     now: number = this.#options.clock.now(),
   ): RejectedError | undefined {
-    const units = toUnits(checkCost(ctx, this.maxCost));
-    const key = checkKey(ctx);
-    const rejection = this.#rejectionAtEntry(ctx);
+    const { clock, name } = this.#options;
+    const { key = '', cost = 1 } = ctx;
+    const over = rejectionIfOver(ctx, clock, name);
+    if (over !== undefined) return over;
+    if (this.#closing.started) return new RejectedError('SHUTTING_DOWN', name);
+    if (!hasValidFields(ctx, this.maxCost())) return new RejectedError('RATE_LIMITED', name, NEVER);
     // The store key of a long key takes a digest, which is asynchronous.
-    if (rejection !== undefined || isLong(key)) return rejection;
-    return this.#decider.peek(this.#stateOf(this.#storeKeys.of(key)), units, now);
+    if (isLong(key)) return undefined;
+    return this.#decider.peek(this.#stateOf(this.#storeKeys.of(key)), toUnits(cost), now);
   }
 
   /** Calls `listener` with every rejection. Without listeners it costs nothing. */

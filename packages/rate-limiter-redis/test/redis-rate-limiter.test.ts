@@ -221,3 +221,24 @@ describe('RedisRateLimiter', () => {
     expect(limiter.stats()).toMatchObject({ admitted: 2, rejected: 8 });
   });
 });
+
+describe('execute', () => {
+  it('does not call the function for a context that ends between the admission and the call', async () => {
+    const { clock, limiter } = limiterOf({ leaseMs: 600_000 });
+    limiter.tryAcquire({ key: 'a' });
+    await clock.advance(1);
+    const controller = new AbortController();
+    const rejected: string[] = [];
+    limiter.onRejected(({ code }) => rejected.push(code));
+    let called = false;
+    const call = limiter.execute(() => (called = true), { key: 'a', signal: controller.signal });
+    // The lease admits it in the next microtask; the function is called in a later one.
+    await Promise.resolve();
+    expect(limiter.stats().admitted).toBe(1);
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: 'CANCELLED', rejectedBy: 'redis-rate-limiter' });
+    expect(called).toBe(false);
+    expect(rejected).toEqual(['CANCELLED']);
+    expect(limiter.stats()).toMatchObject({ admitted: 0, rejected: 2 });
+  });
+});

@@ -56,10 +56,18 @@ describe('decisions without a round trip', () => {
       await limiter.acquire({ key: 'a' });
       expect(limiter.check({ key: 'a' })).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 60_000 });
       expect(limiter.check({ key: 'a', deadline: clock.now() })).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-      expect(() => limiter.check({ cost: 9 })).toThrow(RangeError);
       await limiter.close();
       expect(limiter.check({ key: 'b' })).toMatchObject({ code: 'SHUTTING_DOWN' });
       expect(limiter.stats().rejected).toBe(0);
+    });
+
+    it('never throws: a call with a wrong context would be rejected', () => {
+      const { limiter } = limiterOf({ burst: 2 });
+      const never = { code: 'RATE_LIMITED', retryAfterMs: Number.POSITIVE_INFINITY };
+      const wrong: CallContext[] = [{ key: 7 as never }, { cost: 0 }, { cost: '1' as never }, { cost: 3 }];
+      for (const ctx of wrong) expect(limiter.check(ctx)).toMatchObject(never);
+      expect(limiter.check({ deadline: Number.NaN })).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+      expect(limiter.check({ key: 'x'.repeat(201) })).toBeUndefined();
     });
 
     it('knows what is decided locally', async () => {

@@ -96,7 +96,7 @@ export class AllOf extends Limiter {
     for (const limit of this.#limits) {
       const rejection = limit.check(ctx, now);
       if (rejection?.code === 'SHUTTING_DOWN') return rejection;
-      if (costOf(ctx) > limit.maxCost(ctx)) return neverAdmitted('RATE_LIMITED', limit.name);
+      if (costOf(ctx) > limit.maxCost(ctx)) return neverAdmitted(limit.name);
     }
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { type CallContext, RejectedError, type RejectionCode } from '@bp/core';
+import { type CallContext, RejectedError } from '@bp/core';
 import { checkBetween } from '@bp/core/kit';
 import type { Budget } from './budget.ts';
 
@@ -8,8 +8,13 @@ export function costOf(ctx: CallContext): number {
 }
 
 /** The rejection of a call that this limit will never admit. */
-export function neverAdmitted(code: RejectionCode, name: string): RejectedError {
-  return new RejectedError(code, name, { retryAfterMs: Number.POSITIVE_INFINITY });
+export function neverAdmitted(name: string): RejectedError {
+  return new RejectedError('RATE_LIMITED', name, { retryAfterMs: Number.POSITIVE_INFINITY });
+}
+
+/** The rejection of a call by a closed limit. It carries no time, because another instance may admit the call at once. */
+export function shuttingDown(name: string): RejectedError {
+  return new RejectedError('SHUTTING_DOWN', name);
 }
 
 /** The rejection of a call by `limit`, which asks for a wait of `retryAfterMs`. */
@@ -19,8 +24,8 @@ export function rejectionBy(
   now: number,
   retryAfterMs: number,
 ): RejectedError {
-  const isClosed = limit.check(ctx, now)?.code === 'SHUTTING_DOWN';
-  return new RejectedError(isClosed ? 'SHUTTING_DOWN' : 'RATE_LIMITED', limit.name, { retryAfterMs });
+  if (limit.check(ctx, now)?.code === 'SHUTTING_DOWN') return shuttingDown(limit.name);
+  return new RejectedError('RATE_LIMITED', limit.name, { retryAfterMs });
 }
 
 /**

@@ -108,7 +108,7 @@ describe('never', () => {
     await limiter.close();
     expect(limiter.tryAcquire()).toBe(false);
     expect(limiter.retryAfterMs()).toBe(NEVER);
-    const closed = { code: 'SHUTTING_DOWN', rejectedBy: limiter.name, retryAfterMs: NEVER };
+    const closed = { code: 'SHUTTING_DOWN', rejectedBy: limiter.name, retryAfterMs: undefined };
     expect(limiter.check()).toMatchObject(closed);
     expect(await rejectionOf(limiter.acquire())).toMatchObject(closed);
     // Whatever the call: it is not its cost that is wrong.
@@ -122,7 +122,7 @@ describe('never', () => {
     const nested = new AllOf({ limits: [all, users.client('ann')], clock });
     await part.close();
     for (const limiter of [users, users.client('ann'), all]) {
-      const closed = { code: 'SHUTTING_DOWN', rejectedBy: 'it', retryAfterMs: NEVER };
+      const closed = { code: 'SHUTTING_DOWN', rejectedBy: 'it', retryAfterMs: undefined };
       expect(limiter.check()).toMatchObject(closed);
       expect(await rejectionOf(limiter.acquire())).toMatchObject(closed);
     }

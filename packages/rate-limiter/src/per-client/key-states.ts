@@ -69,9 +69,10 @@ export class KeyStates extends DebtState {
 
   /** Selects `key` at the clock time `now`. */
   open(key: string, now: number): void {
+    // First: the function may use the limiter.
+    if (this.#tierOf !== undefined) this.#chooseTier(this.#tierOf(key));
     this.#t = this.#time.of(now);
     this.#openedAt = this.#time.atLeastOrigin(now);
-    if (this.#tierOf !== undefined) this.#chooseTier(this.#tierOf(key));
     this.debtMs = Math.max(0, this.#table.read(key, this.#tier) - this.#t);
     this.blockedUntil =
       this.#blocks.size === 0 ? Number.NEGATIVE_INFINITY : this.#blocks.until(this.low, this.high);

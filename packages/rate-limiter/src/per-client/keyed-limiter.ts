@@ -9,7 +9,7 @@ import {
 } from '@bp/core/kit';
 import type { Budget } from '../budget.ts';
 import * as gcra from '../gcra/gcra.ts';
-import { checkCost, costOf, neverAdmitted, rejectionBy } from '../rejection.ts';
+import { checkCost, costOf, neverAdmitted, rejectionBy, shuttingDown } from '../rejection.ts';
 import { KeyChanges } from './key-changes.ts';
 import { KeyStates } from './key-states.ts';
 import type { ResolvedPerClientOptions } from './options.ts';
@@ -82,7 +82,7 @@ export class KeyedLimiter {
     checkKey(key);
     const now = this.clock.now();
     if (this.#admit(key, ctx, now)) return;
-    if (!this.#closed) checkCost(costOf(ctx), this.#highestCost(ctx));
+    if (!this.#closed) checkCost(costOf(ctx), this.#highestCost(key, ctx, now));
     throw this.#rejections.record(this.#rejection(key, ctx, now));
   }
 
@@ -161,12 +161,21 @@ export class KeyedLimiter {
     const { states } = this;
     states.open(key, now);
     const cost = costOf(ctx);
-    if (!states.admits(cost, now) || (this.#parent !== undefined && !this.#parent.tryAcquire(ctx, now))) {
-      this.offenders.add(key, states.low, states.high);
-      return false;
-    }
-    states.store(gcra.charge(states.limit, states.debtMs, cost));
-    return true;
+    const admitted =
+      states.admits(cost, now) && (this.#parent === undefined || this.#takeOfParent(key, ctx, now));
+    if (admitted) states.store(gcra.charge(states.limit, states.debtMs, cost));
+    else this.offenders.add(key, states.low, states.high);
+    return admitted;
+  }
+
+  /** Takes the tokens of the parent if it and the client have them. Opens `key`. */
+  #takeOfParent(key: string, ctx: CallContext, now: number): boolean {
+    const taken = this.#parent?.tryAcquire(ctx, now) === true;
+    // Listeners of the parent may have used this limiter: opened another key, or taken tokens of this one.
+    this.states.open(key, now);
+    if (!taken || this.states.admits(costOf(ctx), now)) return taken;
+    this.#parent?.undo(ctx, now);
+    return false;
   }
 
   #giveBack(key: string, cost: number, now: number): void {
@@ -180,10 +189,11 @@ export class KeyedLimiter {
     return this.states.waitMs(costOf(ctx), ahead, now);
   }
 
-  /** Returns the highest cost that was ever possible for the key that is open. */
-  #highestCost(ctx: CallContext): number {
+  /** Returns the highest cost that was ever possible for `key`. */
+  #highestCost(key: string, ctx: CallContext, now: number): number {
     const parentMaxCost = this.#parent?.maxCost(ctx) ?? Number.POSITIVE_INFINITY;
     this.#parentMaxCost = Math.max(this.#parentMaxCost, parentMaxCost);
+    this.states.open(key, now);
     return Math.min(this.states.highestBurst, this.#parentMaxCost);
   }
 
@@ -191,8 +201,8 @@ export class KeyedLimiter {
   #rejection(key: string, ctx: CallContext, now: number): RejectedError {
     const over = rejectionIfOver(ctx, this.clock, this.name);
     if (over !== undefined) return over;
-    if (this.#closed) return neverAdmitted('SHUTTING_DOWN', this.name);
-    if (typeof key !== 'string') return neverAdmitted('RATE_LIMITED', this.name);
+    if (this.#closed) return shuttingDown(this.name);
+    if (typeof key !== 'string') return neverAdmitted(this.name);
     const retryAfterMs = this.#ownWaitMs(key, ctx, now, 0);
     const parentMs = this.#parent?.retryAfterMs(ctx, now) ?? 0;
     if (this.#parent !== undefined && parentMs > retryAfterMs) {

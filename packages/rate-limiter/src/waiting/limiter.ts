@@ -17,7 +17,7 @@ import {
 } from '@bp/core/kit';
 import type { Budget, BudgetChange } from '../budget.ts';
 import { Changes } from '../changes.ts';
-import { checkCost, costOf, neverAdmitted } from '../rejection.ts';
+import { checkCost, costOf, neverAdmitted, shuttingDown } from '../rejection.ts';
 import type { ResolvedWaitingOptions } from './options.ts';
 import type { LimiterStats } from './stats.ts';
 import { TokenQueue } from './token-queue.ts';
@@ -113,8 +113,8 @@ export abstract class Limiter implements Budget, Policy {
    * Takes `ctx.cost` tokens, waiting in order of arrival while they are not available; `ctx.priority` is ignored. The timer of
    * the wait keeps the process alive.
    *
-   * Rejects with a `RejectedError`: `RATE_LIMITED` if `maxQueue` calls wait or the call can never be admitted;
-   * `DEADLINE_EXCEEDED` at once if the wait would not end before `ctx.deadline`; `CANCELLED` when `ctx` is; `SHUTTING_DOWN`
+   * Rejects with a `RejectedError`: `RATE_LIMITED` if `maxQueue` calls wait or the call can never be admitted
+   * (`QUEUE_FULL` if a shaper has no room); `DEADLINE_EXCEEDED` at once if the wait would not end before `ctx.deadline`; `CANCELLED` when `ctx` is; `SHUTTING_DOWN`
    * after `close`. Rejects with a RangeError if the cost is invalid or above the configured maximum.
    */
   async acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
@@ -215,7 +215,7 @@ export abstract class Limiter implements Budget, Policy {
 
   /** Returns the rejection of a waiting call that a change has made impossible, else undefined. */
   protected impossible(ctx: CallContext): RejectedError | undefined {
-    return costOf(ctx) > this.maxCost(ctx) ? neverAdmitted('RATE_LIMITED', this.name) : undefined;
+    return costOf(ctx) > this.maxCost(ctx) ? neverAdmitted(this.name) : undefined;
   }
 
   /** Returns the rejection of a call that would have to wait `waitMs` but finds the queue full, else undefined. */
@@ -291,6 +291,6 @@ export abstract class Limiter implements Budget, Policy {
   }
 
   #closed(): RejectedError {
-    return neverAdmitted('SHUTTING_DOWN', this.name);
+    return shuttingDown(this.name);
   }
 }

@@ -1,7 +1,7 @@
 import type { CallContext, Clock, DrainOptions, RejectedError } from '@bp/core';
 import { Closing, type Waiter, WaitQueue } from '@bp/core/kit';
 import type { BudgetChange } from '../budget.ts';
-import { neverAdmitted } from '../rejection.ts';
+import { shuttingDown } from '../rejection.ts';
 import { type CostMember, CostSums } from './cost-sums.ts';
 
 /** The limiter that a {@link TokenQueue} belongs to. */
@@ -127,7 +127,7 @@ export class TokenQueue {
   }
 
   #rejectAll(): void {
-    this.#rejectIf(() => neverAdmitted('SHUTTING_DOWN', this.#source.name));
+    this.#rejectIf(() => shuttingDown(this.#source.name));
   }
 
   #rejectIf(rejectionOf: (ctx: CallContext) => RejectedError | undefined): void {
