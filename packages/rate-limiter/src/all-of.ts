@@ -26,6 +26,8 @@ const ALL_OF_OPTIONS = /* @__PURE__ */ optionNames<AllOfOptions>({ ...WAITING_OP
 export class AllOf extends Limiter {
   readonly #limits: readonly Budget[];
   #unsubscribe: Unsubscribe | undefined;
+  /** Whether waiting calls are about to be served. */
+  #serveDue = false;
 
   /** @throws TypeError or RangeError naming the first wrong option. */
   constructor(options: AllOfOptions) {
@@ -83,7 +85,7 @@ export class AllOf extends Limiter {
 
   // Only while calls wait here: a long-lived limit must not keep this limiter alive.
   protected override startedWaiting(): void {
-    this.#unsubscribe ??= this.changes.onChange((change: BudgetChange) => this.reconsider(change));
+    this.#unsubscribe ??= this.changes.onChange((change) => this.#limitChanged(change));
   }
 
   protected override stoppedWaiting(): void {
@@ -99,6 +101,20 @@ export class AllOf extends Limiter {
       if (costOf(ctx) > limit.maxCost(ctx)) return neverAdmitted(limit.name);
     }
     return undefined;
+  }
+
+  /** Serves waiting calls: once for all tokens that come back in one turn, which may be of many cancelled calls. */
+  #limitChanged(change: BudgetChange): void {
+    if (change === 'limit') {
+      this.reconsider(change);
+      return;
+    }
+    if (this.#serveDue) return;
+    this.#serveDue = true;
+    Promise.resolve().then(() => {
+      this.#serveDue = false;
+      this.reconsider(change);
+    });
   }
 
   /** Names the limit that asks for the longest wait. */
