@@ -8,7 +8,7 @@
  * - `SHED`: the call was queued, then evicted by a more important one, or it waited too long.
  * - `DEADLINE_EXCEEDED`: the deadline has passed, or would pass before the result.
  * - `CANCELLED`: the caller no longer wants the result.
- * - `SHUTTING_DOWN`: the primitive is draining or closed.
+ * - `SHUTTING_DOWN`: the primitive is closing or closed.
  */
 export type RejectionCode =
   | 'RATE_LIMITED'

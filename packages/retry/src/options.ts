@@ -24,7 +24,7 @@ export interface RetryingOptions {
   /** The longest backoff in milliseconds (>= `backoffMs`). Default: 20 000, at least `backoffMs`. */
   readonly maxBackoffMs?: number | undefined;
   /**
-   * The longest delay in milliseconds that the other side may ask for (>= 0). A call that is asked for more is not retried:
+   * The longest server delay in milliseconds (>= 0): `Retry-After` or `retryAfterMs`. A call with a longer one is not retried:
    * its answer is returned at once. Default: 30 000.
    */
   readonly maxRetryAfterMs?: number | undefined;

@@ -10,7 +10,7 @@ export type AttemptResult = { readonly result: unknown } | { readonly error: unk
  */
 export type RetryDecision = 'final' | 'retry' | { readonly retryAfterMs: number | undefined };
 
-/** Returns the milliseconds that the other side wants to be left alone: 0 if unknown, `Infinity` for ever. */
+/** Returns the server delay of a decision in milliseconds: 0 if unknown, `Infinity` for never. */
 export function serverDelayOf(decision: 'retry' | { readonly retryAfterMs: number | undefined }): number {
   const delayMs = decision === 'retry' ? undefined : decision.retryAfterMs;
   return delayMs !== undefined && delayMs >= 0 ? delayMs : 0;

@@ -171,7 +171,7 @@ export class RetryLoop {
     return deadline === undefined || deadline - (clock.now() + pauseMs) >= minAttemptMs;
   }
 
-  /** Returns the milliseconds until the next attempt, which the budget has paid for; undefined if there is none. */
+  /** Returns the milliseconds until the next attempt, which the budget has granted; undefined if there is none. */
   #pauseMs(
     ended: AttemptResult,
     attempt: number,

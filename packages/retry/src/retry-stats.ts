@@ -18,7 +18,7 @@ export interface RetryStats {
   readonly outOfBudget: number;
   /** Calls that were not retried because `maxPauses` calls paused. */
   readonly outOfPauses: number;
-  /** Calls that were not retried because the other side asked for a longer delay than `maxRetryAfterMs`, or for ever. */
+  /** Calls that were not retried because the server delay was longer than `maxRetryAfterMs`, or `Infinity`. */
   readonly delayTooLong: number;
   /** Calls that ended while they paused: cancelled, out of time or closing. */
   readonly abandoned: number;

@@ -33,7 +33,7 @@ const CALL_OPTIONS = /* @__PURE__ */ optionNames<RetryCallOptions>({ classify: t
 
 /**
  * Repeats a call that fails, after a random pause: never earlier than a rejection asks for, and only while the deadline leaves
- * time and the budget pays. The function must be safe to repeat.
+ * time and the budget grants a retry. The function must be safe to repeat.
  */
 export class Retry implements Policy, AsyncDisposable {
   readonly #options: ResolvedRetryOptions;

@@ -20,12 +20,16 @@ describe('the overload gate', () => {
     expect(rejected.body).toBe(`{"error":"Service overloaded","retryAfter":${retryAfter}}`);
   });
 
-  it('sends 10 seconds while no order has ended, because the wait is unknown', async () => {
+  it('sends 10 seconds until an order has been in work for 50 ms, because the wait is unknown', async () => {
     const built = await build(small);
     await fill(built);
     const rejected = await built.order();
     expect(rejected.body).toBe('{"error":"Service overloaded","retryAfter":10}');
     expect(rejected.headers['retry-after']).toBe('10');
+    await built.clock.advance(49);
+    expect((await built.order()).json()).toMatchObject({ retryAfter: 10 });
+    await built.clock.advance(1);
+    expect((await built.order()).json()).toMatchObject({ retryAfter: 1 });
   });
 
   it('sends at least the time until an open breaker admits calls', async () => {
