@@ -91,8 +91,7 @@ export class KeyedCircuitBreakers implements Policy {
     this.#clock = options.clock ?? systemClock;
     this.#keyless = this.#create(undefined);
     this.#shared = this.#create(undefined);
-    const { window } = options;
-    const windowMs = window !== undefined && 'ms' in window ? window.ms : 0;
+    const { ms: windowMs = 0 }: { readonly ms?: number | undefined } = options.window ?? {};
     this.#idleMs = checkPositive('idleMs', idleMs ?? Math.max(IDLE_MS, windowMs));
     if (this.#idleMs < windowMs) {
       throw new RangeError(`idleMs must be at least window.ms = ${windowMs}, got ${this.#idleMs}`);

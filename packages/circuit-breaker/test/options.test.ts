@@ -47,6 +47,12 @@ describe('wrong options', () => {
     [null as never, /options must be an object/],
   ])('%j', (options, message) => expect(() => new CircuitBreaker(options)).toThrow(message));
 
+  it('may be given as undefined, also in a window', () => {
+    const window = { calls: 5, ms: undefined };
+    new KeyedCircuitBreakers({ failureRate: 1, window, minCalls: undefined, idleMs: undefined });
+    new CircuitBreaker({ window: undefined, minCalls: undefined });
+  });
+
   it('are rejected by KeyedCircuitBreakers and AdaptiveThrottle too', () => {
     expect(() => new KeyedCircuitBreakers({ maxKeys: 0 })).toThrow(/maxKeys/);
     expect(() => new KeyedCircuitBreakers({ openMs: -1 })).toThrow(/openMs/);
