@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { countWork } from '../../../.config/work.ts';
 import { FairQueue, PriorityQueue } from '../src/index.ts';
-import { countWork } from './work.ts';
 
 const SMALL = 1_000;
 const LARGE = 64_000;

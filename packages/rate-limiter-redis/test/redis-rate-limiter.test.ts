@@ -222,6 +222,19 @@ describe('RedisRateLimiter', () => {
   });
 });
 
+describe('a rejection', () => {
+  it('never carries 0 ms, also when a lease expires while the store is asked for the rest of a cost', async () => {
+    const { clock, store, limiter } = limiterOf({ rate: 100, intervalMs: 1000, burst: 100, leaseMs: 200 });
+    limiter.tryAcquire({ key: 'a', cost: 2 });
+    await clock.advance(100);
+    store.latencyMs = () => 100;
+    const call = limiter.acquire({ key: 'a', cost: 3 }).catch((error) => error);
+    await clock.advance(200);
+    expect(await call).toMatchObject({ code: 'RATE_LIMITED' });
+    expect((await call).retryAfterMs).toBeGreaterThan(0);
+  });
+});
+
 describe('execute', () => {
   it('does not call the function for a context that ends between the admission and the call', async () => {
     const { clock, limiter } = limiterOf({ leaseMs: 600_000 });

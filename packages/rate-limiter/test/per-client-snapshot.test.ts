@@ -66,6 +66,7 @@ describe('a snapshot', { timeout: 30_000 }, () => {
       { ...snapshot, spent: new Float64Array([1, 2]) },
       { ...snapshot, seed: [1] },
       { ...snapshot, unlisted: [] },
+      { ...snapshot, blocked: [] },
       JSON.parse(JSON.stringify(snapshot)),
       null,
     ];

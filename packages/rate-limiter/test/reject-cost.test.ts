@@ -1,6 +1,7 @@
 import { VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { countWork } from '../../../.config/work.ts';
 import { AllOf, LeakyBucketShaper, PerClientRateLimiter, TokenBucket } from '../src/index.ts';
 import { type CostMember, CostSums } from '../src/waiting/cost-sums.ts';
 
@@ -63,87 +64,91 @@ describe('CostSums', () => {
   });
 });
 
-/** Milliseconds of `count` runs, the best of three. */
-function fastest(count: number, run: () => void): number {
-  const times = [1, 2, 3].map(() => {
-    const start = performance.now();
-    for (let i = 0; i < count; i++) run();
-    return performance.now() - start;
+const SMALL = 1_000;
+const LARGE = 16_000;
+
+/** 16 times more calls or clients cost a logarithmic operation 4 levels more, and a linear one 16 times more. */
+function expectLogarithmic(workOf: (count: number) => number): void {
+  const small = workOf(SMALL);
+  const large = workOf(LARGE);
+  expect(small).toBeGreaterThan(0);
+  expect(large, `${small} for ${SMALL}, ${large} for ${LARGE}`).toBeLessThan(4 * small + 200);
+}
+
+const limiters: Readonly<Record<string, (maxQueue: number) => TokenBucket | AllOf>> = {
+  'a bucket': (maxQueue) => new TokenBucket({ rate: 1e-3, burst: 1, maxQueue, clock: new VirtualClock() }),
+  'an AllOf': (maxQueue) => {
+    const clock = new VirtualClock();
+    return new AllOf({ limits: [new TokenBucket({ rate: 1e-3, burst: 1, clock })], maxQueue, clock });
+  },
+};
+
+/** A limiter with `count` queued calls, and what cancels each of them. */
+function queued(create: (maxQueue: number) => TokenBucket | AllOf, count: number) {
+  const limiter = create(count);
+  limiter.tryAcquire();
+  const controllers = Array.from({ length: count }, () => {
+    const controller = new AbortController();
+    limiter.acquire({ signal: controller.signal }).catch(() => {});
+    return controller;
   });
-  return Math.min(...times);
+  expect(limiter.stats().queued).toBe(count);
+  return { limiter, controllers };
 }
 
-/** A shaper whose bucket is full with `queued` calls. */
-function fullShaper(queued: number): LeakyBucketShaper {
-  const clock = new VirtualClock();
-  const shaper = new LeakyBucketShaper({ rate: 1e-3, capacity: queued, maxQueue: queued + 1, clock });
-  for (let i = 0; i <= queued; i++) shaper.acquire({ cost: 1 }).catch(() => {});
-  return shaper;
-}
+it('a loop over n queued calls counts as n', () => {
+  const bucket = new TokenBucket({ rate: 1e-3, burst: 1, clock: new VirtualClock() });
+  bucket.tryAcquire();
+  for (let i = 0; i < SMALL; i++) bucket.acquire().catch(() => {});
+  expect(countWork(() => bucket.setLimit({ burst: 0.5 }))).toBeGreaterThan(SMALL);
+});
 
-describe('rejecting a call', { timeout: 120_000 }, () => {
-  it('costs a shaper about the same with 100 as with 100 000 queued calls', () => {
-    const [few, many] = [100, 100_000].map(fullShaper) as [LeakyBucketShaper, LeakyBucketShaper];
-    // It needs all but one of the queued calls to leave.
-    const reject = (shaper: LeakyBucketShaper) => (): void => {
+describe('rejecting a call costs O(log n)', () => {
+  it('for a shaper whose bucket is full', () => {
+    expectLogarithmic((count) => {
+      const clock = new VirtualClock();
+      const shaper = new LeakyBucketShaper({ rate: 1e-3, capacity: count, maxQueue: count + 1, clock });
+      for (let i = 0; i <= count; i++) shaper.acquire({ cost: 1 }).catch(() => {});
+      // It needs all but one of the queued calls to leave.
       const { queuedCost } = shaper.stats();
-      if (shaper.check({ cost: queuedCost })?.code !== 'QUEUE_FULL') expect.fail('was not rejected');
-    };
-    reject(few)();
-    const [fewMs, manyMs] = [fastest(2000, reject(few)), fastest(2000, reject(many))];
-    // Walking the queue would cost a thousand times as much.
-    expect(manyMs).toBeLessThan(20 * fewMs + 50);
+      return countWork(() => expect(shaper.check({ cost: queuedCost })?.code).toBe('QUEUE_FULL'));
+    });
   });
 
-  it.each([
-    [
-      'a bucket',
-      () => new TokenBucket({ rate: 1e-3, burst: 1, maxQueue: 100_000, clock: new VirtualClock() }),
-    ],
-    [
-      'an AllOf',
-      () => {
-        const clock = new VirtualClock();
-        const limits = [new TokenBucket({ rate: 1e-3, burst: 1, clock })];
-        return new AllOf({ limits, maxQueue: 100_000, clock });
-      },
-    ],
-  ])(
-    'costs %s with 100 000 queued calls a few microseconds, and so does cancelling one',
-    async (_, create) => {
-      const limiter = create();
-      limiter.tryAcquire();
-      const controllers = Array.from({ length: 100_000 }, () => {
-        const controller = new AbortController();
-        limiter.acquire({ signal: controller.signal }).catch(() => {});
-        return controller;
+  describe.each(Object.entries(limiters))('for %s with a full queue', (_, create) => {
+    it('in tryAcquire and check', () => {
+      expectLogarithmic((count) => {
+        const { limiter } = queued(create, count);
+        return countWork(() => {
+          expect(limiter.tryAcquire()).toBe(false);
+          expect(limiter.check()?.code).toBe('RATE_LIMITED');
+        });
       });
-      expect(limiter.stats().queued).toBe(100_000);
-      expect(fastest(2000, () => limiter.tryAcquire())).toBeLessThan(200);
-      expect(fastest(2000, () => limiter.check())).toBeLessThan(200);
-      const next = controllers[Symbol.iterator]();
-      next.next();
-      expect(fastest(2000, () => next.next().value?.abort())).toBeLessThan(400);
-      expect(limiter.stats().queued).toBe(94_000);
-      await limiter.close({ withinMs: 0 });
-    },
-  );
+    });
 
-  it('costs a per-client limiter the same for a full table, a hundred counters and blocked clients', () => {
-    const create = (maxKeys: number, maxOffenders: number) => {
-      const limiter = new PerClientRateLimiter({
-        rate: 1e-6,
-        burst: 1,
-        maxKeys,
-        maxOffenders,
-        clock: new VirtualClock(),
+    it('when the call waits and is cancelled, first in the queue or not', () => {
+      expectLogarithmic((count) => {
+        const { limiter, controllers } = queued(create, count);
+        const work = countWork(() => {
+          for (const at of [0, 1, count / 2, count - 1]) controllers[at]?.abort();
+        });
+        expect(limiter.stats().queued).toBe(count - 4);
+        return work;
       });
-      for (let i = 0; i < maxKeys * 2; i++) limiter.tryAcquire({ key: `user ${i}` });
-      for (let i = 0; i < maxKeys / 10; i++) limiter.block(`blocked ${i}`, 1e9);
-      let i = 0;
-      return () => void limiter.tryAcquire({ key: `user ${i++ % 50}` });
-    };
-    const [small, large] = [create(100, 0), create(100_000, 100)];
-    expect(fastest(20_000, large)).toBeLessThan(10 * fastest(20_000, small) + 100);
+    });
+  });
+
+  it('for a per-client limiter with a full table, a hundred counters and blocked clients', () => {
+    expectLogarithmic((count) => {
+      const clock = new VirtualClock();
+      const options = { rate: 1e-6, burst: 1, maxKeys: count, maxOffenders: 100, clock };
+      const limiter = new PerClientRateLimiter(options);
+      for (let i = 0; i < count * 2; i++) limiter.tryAcquire({ key: `user ${i}` });
+      for (let i = 0; i < count / 10; i++) limiter.block(`blocked ${i}`, 1e9);
+      return countWork(() => {
+        for (let i = 0; i < 10; i++) expect(limiter.tryAcquire({ key: `user ${i}` })).toBe(false);
+        expect(limiter.tryAcquire({ key: 'blocked 0' })).toBe(false);
+      });
+    });
   });
 });

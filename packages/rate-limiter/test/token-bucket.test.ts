@@ -174,6 +174,9 @@ describe('TokenBucket', { timeout: 30_000 }, () => {
     expect(() => next.restore({ spent: -1 })).toThrow(RangeError);
     expect(() => next.restore({ spent: Number.NaN })).toThrow(RangeError);
     expect(() => next.restore(snapshot, -1)).toThrow(RangeError);
+    const misspelt = { spent: 1, blockedForMS: 1000 };
+    expect(() => next.restore(misspelt)).toThrow('snapshot.blockedForMs');
+    expect(next.remaining()).toBe(10);
   });
 });
 

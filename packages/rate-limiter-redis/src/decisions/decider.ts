@@ -58,7 +58,8 @@ export class Decider {
     }
     if (this.#options.whenUnavailable === 'open') return undefined;
     const rejection = this.localRejection(state, units, now);
-    return rejection.retryAfterMs === 0 ? undefined : rejection;
+    const admitted = this.#options.whenUnavailable === 'local' && rejection.retryAfterMs === 0;
+    return admitted ? undefined : rejection;
   }
 
   /** The rejection of a call that {@link Decider.decide} has rejected. */
@@ -69,7 +70,9 @@ export class Decider {
 
   /** The rejection of a call when the shared bucket is full at `fullAt`. */
   sharedRejection(state: KeyState, units: number, fullAt: number, now: number): RejectedError {
-    return this.#rateLimited(Math.max(0, this.#waitMs(state, units, fullAt, now)));
+    const waitMs = this.#waitMs(state, units, fullAt, now);
+    // A lease that expired during the request can leave a call without tokens that the store has: it may ask again.
+    return this.#rateLimited(waitMs > 0 ? waitMs : Math.max(1, this.#bucket.roundTripMs));
   }
 
   /** The rejection of a call that {@link Decider.decideLocally} has rejected. */

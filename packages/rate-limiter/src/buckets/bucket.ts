@@ -1,5 +1,11 @@
 import type { CallContext } from '@bp/core';
-import { checkNonNegative, checkNonNegativeOrInfinity, checkOptions, EMPTY_CONTEXT } from '@bp/core/kit';
+import {
+  checkNonNegative,
+  checkNonNegativeOrInfinity,
+  checkOptions,
+  EMPTY_CONTEXT,
+  optionNames,
+} from '@bp/core/kit';
 import { Allowance } from '../gcra/allowance.ts';
 import type { Limit } from '../gcra/limit.ts';
 import { costOf } from '../rejection.ts';
@@ -26,6 +32,8 @@ export interface BucketSnapshot {
   /** Milliseconds of a `block` that were left; left out if there was none, `Infinity` is written as -1. */
   readonly blockedForMs?: number | undefined;
 }
+
+const SNAPSHOT_FIELDS = /* @__PURE__ */ optionNames<BucketSnapshot>({ spent: true, blockedForMs: true });
 
 /** JSON has no `Infinity`. */
 const FOREVER = -1;
@@ -88,7 +96,7 @@ export abstract class Bucket extends Limiter {
    * @throws TypeError or RangeError for an invalid snapshot; then nothing has changed.
    */
   restore(snapshot: BucketSnapshot, elapsedMs = 0, now = this.clock.now()): void {
-    const { spent, blockedForMs = 0 } = checkOptions(snapshot, undefined, 'snapshot');
+    const { spent, blockedForMs = 0 } = checkOptions(snapshot, SNAPSHOT_FIELDS, 'snapshot');
     checkNonNegative('snapshot.spent', spent);
     const blockedMs = blockedForMs === FOREVER ? Number.POSITIVE_INFINITY : blockedForMs;
     checkNonNegativeOrInfinity('snapshot.blockedForMs', blockedMs);

@@ -1,4 +1,4 @@
-import { checkNonNegative, checkOptions } from '@bp/core/kit';
+import { checkNonNegative, checkOptions, optionNames } from '@bp/core/kit';
 import * as gcra from '../gcra/gcra.ts';
 import type { Limit } from '../gcra/limit.ts';
 import type { Blocks } from './blocks.ts';
@@ -23,6 +23,17 @@ export interface PerClientSnapshot {
   /** Milliseconds of its block that were left. */
   readonly blockedForMs: Float64Array;
 }
+
+const FIELDS = /* @__PURE__ */ optionNames<PerClientSnapshot>({
+  seed: true,
+  tierNames: true,
+  unlisted: true,
+  hashes: true,
+  tiers: true,
+  spent: true,
+  blockedHashes: true,
+  blockedForMs: true,
+});
 
 /** Reads the debts in `table` at `t`. */
 export function readTable(
@@ -95,7 +106,7 @@ export function restoreTable(
 export function checkSnapshot(snapshot: PerClientSnapshot): PerClientSnapshot {
   const { seed, tierNames, unlisted, hashes, tiers, spent, blockedHashes, blockedForMs } = checkOptions(
     snapshot,
-    undefined,
+    FIELDS,
     'snapshot',
   );
   const complete =
