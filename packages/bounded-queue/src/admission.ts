@@ -101,7 +101,7 @@ export class Admission<T> {
   /** Whether waiting producers come before an item with this context. */
   #mustWait({ priority = 0 }: CallContext): boolean {
     const { first } = this.producers;
-    return first !== undefined && first.rank <= -priority;
+    return first !== undefined && (!this.#options.byPriority || first.rank <= -priority);
   }
 
   /** Adds an item; returns undefined, or why it is rejected. */

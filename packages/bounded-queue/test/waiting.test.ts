@@ -131,6 +131,18 @@ describe('waiting producers', () => {
     expect([queue.tryTake(), queue.tryTake(), queue.tryTake()]).toEqual(['high', 'light', undefined]);
   });
 
+  it('of a FIFO queue are not overtaken by a push of higher priority', async () => {
+    const queue = new BoundedQueue<string>({ capacity: 100, maxWeight: 10, maxWaitingProducers: 5 });
+    queue.tryPush('first', { cost: 6 });
+    const heavy = queue.push('heavy', { cost: 8 });
+    expect(queue.hasRoom({ priority: 1 })).toBe(false);
+    expect(queue.tryPush('urgent', { priority: 1 })).toBe(false);
+    const light = queue.push('light', { priority: 1 });
+    expect(queue.tryTake()).toBe('first');
+    expect(await Promise.all([outcome(heavy), outcome(light)])).toEqual(['undefined', 'undefined']);
+    expect([queue.tryTake(), queue.tryTake()]).toEqual(['heavy', 'light']);
+  });
+
   it.each([PriorityQueue, FairQueue])(
     'are accepted by priority and do not block a higher one: %o',
     async (Kind) => {

@@ -43,12 +43,17 @@ export class Admission {
   rejects(ctx: CallContext): boolean {
     if (this.closing) return true;
     if (ctx === EMPTY_CONTEXT) return false;
-    return this.#isWrong(ctx) || this.isImpossible(ctx) || isOver(ctx, this.#options.clock);
+    return this.isNever(ctx) || isOver(ctx, this.#options.clock);
   }
 
   /** Whether the cost of a call is above the limit, since the limit was lowered. A limit of 0 is a pause. */
   isImpossible({ cost = 1 }: CallContext): boolean {
     return !this.#permits.canEverFit(cost);
+  }
+
+  /** Whether a call is never admitted under the present limit: its cost is impossible, or a field is wrong. */
+  isNever(ctx: CallContext): boolean {
+    return ctx !== EMPTY_CONTEXT && (this.#isWrong(ctx) || this.isImpossible(ctx));
   }
 
   neverRejection(): RejectedError {

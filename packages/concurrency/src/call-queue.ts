@@ -1,5 +1,5 @@
 import { FairQueue, PriorityQueue } from '@bp/bounded-queue';
-import type { CallContext, Clock, RejectedError } from '@bp/core';
+import type { CallContext, Clock, DerivedContext, RejectedError } from '@bp/core';
 import {
   deriveContext,
   EMPTY_CONTEXT,
@@ -12,6 +12,9 @@ import type { ResolvedConcurrencyLimiterOptions } from './options.ts';
 import type { Permits } from './permits.ts';
 import { QueuedCall, type TurnOutcome } from './queued-call.ts';
 import { WaitForecast } from './wait-forecast.ts';
+
+/** Promise jobs, not `queueMicrotask`: fake timers may replace that, and queued calls would never start. */
+const SOON = Promise.resolve();
 
 /** One queued call in this many reads the clock when it begins to wait, for the mean wait. */
 const WAITS_TIMED_ONE_IN = 16;
@@ -160,8 +163,19 @@ export class CallQueue {
     }
     const since = clock.now();
     const startBy = since + this.#maxWaitMs;
-    const bounded = deriveContext(ctx, { deadline: startBy, clock, name: this.#name });
+    const bounded = this.#boundedBy(startBy, ctx);
     return new QueuedCall(cost, ctx, settle, since, startBy, bounded);
+  }
+
+  #boundedBy(deadline: number, ctx: CallContext): DerivedContext {
+    try {
+      return deriveContext(ctx, { deadline, clock: this.#clock, name: this.#name });
+    } catch (error) {
+      // Code of the caller's context failed: the call does not enter.
+      this.size--;
+      this.#onChange();
+      throw error;
+    }
   }
 
   readonly #isNext = ({ cost }: QueuedCall): boolean => this.#permits.fitsInTurn(cost);
@@ -188,7 +202,7 @@ export class CallQueue {
   #grantSoon(): void {
     if (this.#grantsSoon || this.size === 0 || this.#permits.isExhausted) return;
     this.#grantsSoon = true;
-    queueMicrotask(this.#onGrantSoon);
+    void SOON.then(this.#onGrantSoon);
   }
 
   readonly #onGrantSoon = (): void => {

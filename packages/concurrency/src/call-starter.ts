@@ -26,6 +26,8 @@ export class CallStarter {
   admitted = 0;
   #untimed = 0;
   #lastTimed = Number.NEGATIVE_INFINITY;
+  /** Whether the call that was timed last still runs. */
+  #timedCallRuns = false;
   #turnWatched = false;
   /** What {@link CallStarter.canStart} read, for the start that follows. */
   #now = 0;
@@ -56,6 +58,7 @@ export class CallStarter {
     if (this.#goesUntimed()) return Number.NaN;
     if (!this.#budgetsAll) this.#now = this.#clock.now();
     this.#lastTimed = this.#now;
+    this.#timedCallRuns = true;
     this.estimator.started(this.#now, this.admitted);
     return this.#now;
   }
@@ -70,9 +73,10 @@ export class CallStarter {
     if (!(soon ? this.#loopBudget.allowsSoon(now) : this.#loopBudget.allows(now))) return undefined;
     this.admitted++;
     this.estimator.queuedCallStarted(now, this.admitted, cost, since);
-    // Of calls that start together one stands for all.
-    if (now - this.#lastTimed < SHORT_MS) return Number.NaN;
+    // Of calls that start together one stands for all; not for those that start after its end, which may take longer.
+    if (this.#timedCallRuns && now - this.#lastTimed < SHORT_MS) return Number.NaN;
     this.#lastTimed = now;
+    this.#timedCallRuns = true;
     return now;
   }
 
@@ -85,6 +89,7 @@ export class CallStarter {
   #measure(startedAt: number): void {
     const now = this.#clock.now();
     const ms = now - startedAt;
+    if (startedAt === this.#lastTimed) this.#timedCallRuns = false;
     this.estimator.ended(now, ms);
     if (ms >= SHORT_MS || this.#budgetsAll) {
       this.#untimed = 0;

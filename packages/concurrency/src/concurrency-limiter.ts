@@ -97,7 +97,8 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
    * Rejects with a `RejectedError`: `CONCURRENCY_LIMIT` (no permit and no queue, an estimated wait above `maxWaitMs`, or a cost
    * that a later `setLimit` made impossible), `QUEUE_FULL`, `SHED` (evicted, or waited too long), `DEADLINE_EXCEEDED` (also on
    * arrival, when the call could not be done in time), `CANCELLED` or `SHUTTING_DOWN`. Rejects with a `RangeError` if the cost is
-   * not above 0 or is above the limit, if the priority is `NaN` or the deadline absurd.
+   * not above 0 or is above the limit, if the priority is `NaN`, or for a finite deadline more than ten years
+   * ahead; with a `TypeError` if one of them is no number.
    */
   async acquire(ctx: CallContext = EMPTY_CONTEXT): Promise<Permit> {
     this.#throwIfRejected(ctx);
@@ -165,10 +166,10 @@ export class ConcurrencyLimiter implements Policy, AsyncDisposable {
 
   /**
    * Estimates how many milliseconds such a call would wait for its permit: 0 if it would start, undefined if nothing is known,
-   * `Infinity` if it can never start, else at most five minutes.
+   * `Infinity` if it can never start, also because a field of `ctx` is wrong, else at most five minutes.
    */
   estimatedWaitMs(ctx: CallContext = EMPTY_CONTEXT): number | undefined {
-    return this.#admission.isImpossible(ctx) ? Number.POSITIVE_INFINITY : this.#queue.forecast.waitMs(ctx);
+    return this.#admission.isNever(ctx) ? Number.POSITIVE_INFINITY : this.#queue.forecast.waitMs(ctx);
   }
 
   /** Estimates after how many milliseconds the calls that are ahead of such a call will have started; as `estimatedWaitMs`. */

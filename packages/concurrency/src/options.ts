@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '@bp/core';
 import {
   checkBoolean,
   checkClock,
+  checkDuration,
   checkFunction,
   checkInteger,
   checkName,
@@ -24,7 +25,7 @@ export interface ConcurrencyLimiterOptions {
   /** Calls that may wait for a permit (an integer >= 0); with 0 they are rejected at once. Default: 0. */
   readonly maxQueue?: number | undefined;
   /**
-   * Milliseconds that a call may wait (> 0). A call that would wait longer is rejected on arrival, unless the queue is empty; a call
+   * Milliseconds that a call may wait (> 0, at most ten years). A call that would wait longer is rejected on arrival, unless the queue is empty; a call
    * that does wait longer is shed. The timer does not keep the process alive. Default: no bound but the call's deadline.
    */
   readonly maxWaitMs?: number | undefined;
@@ -82,15 +83,33 @@ export function resolveOptions(options: ConcurrencyLimiterOptions): ResolvedConc
   const { maxWaitMs, loopBudget } = options;
   const clock = checkClock('clock', options.clock ?? systemClock);
   if (loopBudget !== undefined) checkFunction('loopBudget.allows', loopBudget?.allows);
+  const limit = checkInteger('limit', options.limit);
+  const maxQueue = checkInteger('maxQueue', options.maxQueue ?? 0, 0);
+  const fair = checkBoolean('fair', options.fair ?? false);
+  const maxWait = maxWaitMs === undefined ? Number.POSITIVE_INFINITY : checkMaxWaitMs(maxWaitMs);
+  if (maxQueue === 0) checkNeedsNoQueue(options);
   return {
-    limit: checkInteger('limit', options.limit),
-    maxQueue: checkInteger('maxQueue', options.maxQueue ?? 0, 0),
-    maxWaitMs: maxWaitMs === undefined ? Number.POSITIVE_INFINITY : checkPositive('maxWaitMs', maxWaitMs),
-    fair: checkBoolean('fair', options.fair ?? false),
+    limit,
+    maxQueue,
+    maxWaitMs: maxWait,
+    fair,
     sojourn: options.sojourn,
     loopYielding: checkOneOf('loopYielding', options.loopYielding ?? 'queued', ['queued', 'always']),
     loopBudget: loopBudget ?? loopBudgetOf(clock),
     name: checkName('name', options.name ?? 'concurrency-limiter'),
     clock,
   };
+}
+
+function checkMaxWaitMs(maxWaitMs: number): number {
+  return checkDuration('maxWaitMs', checkPositive('maxWaitMs', maxWaitMs));
+}
+
+/** @throws RangeError naming an option that would have no effect without a queue. */
+function checkNeedsNoQueue({ maxWaitMs, fair, sojourn }: ConcurrencyLimiterOptions): void {
+  const given = { maxWaitMs, fair: fair || undefined, sojourn };
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined)
+      throw new RangeError(`${name} needs a queue: maxQueue must be at least 1, got 0`);
+  }
 }

@@ -8,6 +8,9 @@ const DEVIATIONS = 4;
 /** Until a call has ended, the age of a running call says something only from this age on. */
 const MIN_AGE_MS = 50;
 
+/** The estimate where calls are shorter than the clock can measure: 0 would mean that no wait is needed. */
+const SHORTEST_WAIT_MS = 0.1;
+
 /**
  * Estimates how long a call would wait, from what was measured recently. Two things bound how fast a queue moves: how long a
  * call takes, divided by the limit (Little's law); and how far apart queued calls really start.
@@ -83,12 +86,13 @@ export class WaitEstimator {
     return expectedMs === undefined ? undefined : expectedMs + DEVIATIONS * this.#service.deviationMs(now);
   }
 
-  /** Milliseconds until `permits` have come back under `limit`; undefined if nothing is known. */
+  /** Milliseconds, above 0, until `permits` (> 0) have come back under `limit`; undefined if nothing is known. */
   waitForMs(permits: number, now: number, starts: number, limit: number): number | undefined {
     const expectedMs = this.expectedMs(now, starts, true);
     if (expectedMs === undefined || limit === 0) return undefined;
     const measuredMs = this.#progress.msPerPermit(now, this.#service.meanMs(now) ?? 0);
-    return Math.min(MAX_ESTIMATE_MS, permits * Math.max(expectedMs / limit, measuredMs));
+    const waitMs = permits * Math.max(expectedMs / limit, measuredMs);
+    return waitMs === 0 ? SHORTEST_WAIT_MS : Math.min(MAX_ESTIMATE_MS, waitMs);
   }
 
   /** A lower bound of the age of every running call. */

@@ -1,3 +1,4 @@
+import type { RejectedError } from '@bp/core';
 import { VirtualClock } from '@bp/core/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -37,6 +38,36 @@ describe('the estimated wait', () => {
     limiter.setLimit(0);
     void limiter.acquire();
     await expect(limiter.acquire()).rejects.toMatchObject({ code: 'QUEUE_FULL', retryAfterMs: undefined });
+  });
+
+  it('is Infinity for a cost that is never admitted, whatever was measured', async () => {
+    const { clock, limiter, run } = setup();
+    void run(100);
+    await clock.advance(100);
+    for (const cost of [0, -3, Number.NaN]) {
+      expect(limiter.estimatedWaitMs({ cost }), `cost ${cost}`).toBe(Number.POSITIVE_INFINITY);
+      expect(limiter.retryAfterMs({ cost })).toBe(limiter.check({ cost })?.retryAfterMs);
+    }
+  });
+
+  it('is above 0 for a call that must wait, although all measured calls took 0 ms', async () => {
+    const { limiter } = setup({ maxQueue: 0 });
+    await limiter.execute(() => {});
+    await limiter.acquire();
+    expect(limiter.retryAfterMs()).toBeGreaterThan(0);
+    await expect(limiter.acquire()).rejects.toSatisfy(
+      (error: RejectedError) => (error.retryAfterMs ?? 0) > 0,
+    );
+  });
+
+  it('covers long calls that start right after short ones', async () => {
+    const { clock, limiter, run } = setup({ maxQueue: 100 });
+    for (let i = 0; i < 20; i++) {
+      void run(0.02);
+      void run(500);
+    }
+    await clock.advance(20 * 501);
+    expect(limiter.stats().serviceMs).toBeCloseTo(250, -1);
   });
 
   it('takes the age of the oldest call as the service time before any call has ended', async () => {
