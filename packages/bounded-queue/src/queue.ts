@@ -7,9 +7,9 @@ import {
 } from '@bp/core';
 import { EMPTY_CONTEXT, rejectionAtEntry, WaitQueue } from '@bp/core/kit';
 import { Admission } from './admission.ts';
+import { Ending } from './closing.ts';
 import { Contents } from './contents/contents.ts';
 import type { QuietOperations } from './contents/quiet-ring.ts';
-import { Ending } from './ending.ts';
 import { Notifications } from './notifications.ts';
 import type { ResolvedQueueOptions } from './options.ts';
 import type { Order } from './order/order.ts';
@@ -111,7 +111,10 @@ export abstract class Queue<T> implements AsyncIterable<T>, AsyncDisposable {
     return this.#admission.check(ctx);
   }
 
-  /** Returns whether `tryPush` would find room for an item with this `ctx`. Stale items are dropped first. */
+  /**
+   * Returns whether `tryPush` would accept an item with this `ctx` now. Unlike `check`, a wait that `push` allows does not count.
+   * Stale items are dropped first.
+   */
   hasRoom(ctx: CallContext = EMPTY_CONTEXT): boolean {
     return this.#admission.hasRoom(ctx);
   }

@@ -67,7 +67,8 @@ describe('the estimated wait', () => {
       void run(500);
     }
     await clock.advance(20 * 501);
-    expect(limiter.stats().serviceMs).toBeCloseTo(250, -1);
+    expect(limiter.stats().serviceMs).toBeGreaterThan(200);
+    expect(limiter.stats().serviceMs).toBeLessThan(300);
   });
 
   it('takes the age of the oldest call as the service time before any call has ended', async () => {

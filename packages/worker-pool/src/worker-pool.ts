@@ -76,7 +76,7 @@ export class WorkerPool implements Policy, AsyncDisposable {
    * Runs `job` on the next free worker and resolves to its result. The job receives `ctx`.
    *
    * Rejects with the error of the job, or with a `RejectedError` if the job was never started: `QUEUE_FULL`, `CONCURRENCY_LIMIT` (no
-   * queue, an estimated wait above `maxWaitMs`, or a cost that a pause made impossible), `SHED` (evicted, or waited too long),
+   * queue, or an estimated wait above `maxWaitMs`), `SHED` (evicted, or waited too long),
    * `DEADLINE_EXCEEDED`, `CANCELLED`, `SHUTTING_DOWN`; the last one also if `close` gave up on it while it ran.
    */
   submit<T>(job: (ctx: CallContext) => T | PromiseLike<T>, ctx: CallContext = EMPTY_CONTEXT): Promise<T> {
@@ -130,7 +130,10 @@ export class WorkerPool implements Policy, AsyncDisposable {
     return this.#limiter.check(ctx);
   }
 
-  /** Waits until a job would be accepted. It reserves nothing. Rejects when `ctx` ends or the pool closes first. */
+  /**
+   * Waits until a job would be accepted. It reserves nothing. Rejects when `ctx` ends or the pool closes first, with `QUEUE_FULL` if
+   * 1000 callers wait already, and with a TypeError or RangeError if a field of `ctx` is wrong.
+   */
   ready(ctx: CallContext = EMPTY_CONTEXT): Promise<void> {
     return this.#limiter.ready(ctx);
   }

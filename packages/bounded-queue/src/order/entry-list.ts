@@ -33,4 +33,14 @@ export class EntryList<T> {
     if (this.size === 0) this.#weight.clear();
     else this.#weight.add(-entry.weight);
   }
+
+  /** The entry to take next. */
+  next(newestFirst: boolean): Entry<T> | undefined {
+    return newestFirst ? this.last : this.first;
+  }
+
+  /** The weight that is taken before an entry that is added now. */
+  weightAhead(newestFirst: boolean): number {
+    return newestFirst ? 0 : this.weight;
+  }
 }

@@ -53,8 +53,8 @@ const excess = (tags: SumTree<Tag<unknown>>, tag: number): number =>
  * Shares what is taken between keys by weight: the entry with the lowest start tag is next, where an entry starts when the
  * entries of its key before it would be done (P. Goyal, H. Vin, H. Cheng, "Start-time Fair Queueing", SIGCOMM 1996).
  *
- * What is evicted is shared likewise: the entry that would be taken last leaves first. For weight the key with the most
- * to serve gives up entries, down to what the new item's key then has (B. Suter et al., "Design considerations for
+ * What is evicted is shared likewise: the entry that would be taken last leaves first. For weight entries of the key with the most
+ * to serve are evicted, down to what the new item's key then has (B. Suter et al., "Design considerations for
  * supporting TCP with per-flow queueing", INFOCOM 1998: longest queue drop).
  */
 export class FairLevel<T> extends Level<T> {

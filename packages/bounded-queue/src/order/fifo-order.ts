@@ -27,14 +27,14 @@ export class FifoOrder<T> implements Order<T> {
   }
 
   next(newestFirst: boolean): Entry<T> | undefined {
-    return newestFirst ? this.#entries.last : this.#entries.first;
+    return this.#entries.next(newestFirst);
   }
 
   least(): Entry<T> | undefined {
     return this.#entries.first;
   }
 
-  /** Every cost is at most `maxWeight`, so evicting everything makes room for any item. */
+  /** Every cost is at most `maxWeight`, so evicting enough frees the weight for any item. */
   canEvictFor(): boolean {
     return this.evictsEqual;
   }
@@ -44,6 +44,6 @@ export class FifoOrder<T> implements Order<T> {
   }
 
   weightAhead(_ctx: CallContext, newestFirst: boolean): number {
-    return newestFirst ? 0 : this.#entries.weight;
+    return this.#entries.weightAhead(newestFirst);
   }
 }

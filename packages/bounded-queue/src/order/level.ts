@@ -15,7 +15,7 @@ export abstract class Level<T> extends SumNode {
   abstract weightAhead(ctx: CallContext, newestFirst: boolean): number;
 }
 
-/** First in, first out. The newest entry matters least: it has waited least. None makes room for an equal item. */
+/** First in, first out. The newest entry matters least: it has waited least. None is evicted for an equal item. */
 export class FifoLevel<T> extends Level<T> {
   readonly #entries = new EntryList<T>();
 
@@ -34,7 +34,7 @@ export class FifoLevel<T> extends Level<T> {
   }
 
   next(newestFirst: boolean): Entry<T> | undefined {
-    return newestFirst ? this.#entries.last : this.#entries.first;
+    return this.#entries.next(newestFirst);
   }
 
   least(): Entry<T> | undefined {
@@ -50,7 +50,7 @@ export class FifoLevel<T> extends Level<T> {
   }
 
   weightAhead(_ctx: CallContext, newestFirst: boolean): number {
-    return newestFirst ? 0 : this.#entries.weight;
+    return this.#entries.weightAhead(newestFirst);
   }
 
   #sum(): void {

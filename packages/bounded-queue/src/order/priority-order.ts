@@ -6,7 +6,7 @@ import { SumTree } from './sum-tree.ts';
 
 /**
  * Highest priority first; within a level of equal priority the level decides. An item evicts entries of lower levels, the
- * lowest first, then those of its own level that the level gives up. Levels exist only while they hold entries.
+ * lowest first, then those of its own level that the level lets it evict. Levels exist only while they hold entries.
  */
 export class PriorityOrder<T, L extends Level<T> = Level<T>> implements Order<T> {
   readonly byPriority = true;
