@@ -70,10 +70,6 @@ export class Client {
 export const get = (url = '/', ...headers: string[]): string =>
   `GET ${url} HTTP/1.1\r\n${['Host: x', ...headers].join('\r\n')}\r\n\r\n`;
 
-/** A POST request with a JSON body. */
-export const post = (body: string): string =>
-  `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-
 /** Waits until the server has no connection left. */
 export async function untilDisconnected(app: FastifyInstance): Promise<void> {
   const connections = (): Promise<number> =>

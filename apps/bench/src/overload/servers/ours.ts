@@ -2,14 +2,14 @@ import { backpressure } from '@bp/fastify';
 import { WorkerPool } from '@bp/worker-pool';
 import Fastify, { type FastifyInstance } from 'fastify';
 
-/** Fastify with @bp/fastify at the edge and a worker pool behind it. The rate limit is on but wide enough never to bind. */
+/** Fastify with @bp/fastify and a worker pool, with their defaults. The rate limit is on but wide enough never to bind. */
 export async function ours(work: () => Promise<void>, concurrency: number): Promise<FastifyInstance> {
   const app = Fastify();
-  const pool = new WorkerPool({ workers: concurrency, maxQueue: 128, maxWaitMs: 250 });
+  const pool = new WorkerPool({ workers: concurrency });
   await app.register(backpressure, {
     rateLimit: { rate: 1_000_000, key: (request) => String(request.headers['x-user-id']) },
     load: { sources: [pool] },
-    deadline: { maxMs: 10_000 },
+    deadline: {},
     tiers: { gold: { priority: 2 }, silver: { priority: 1 }, bronze: { priority: 0 } },
     tierOf: (request) => String(request.headers['x-tier']),
   });
