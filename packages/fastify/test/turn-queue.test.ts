@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { VirtualClock } from '@bp/core/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { TurnQueue } from '../src/gates/load/turn-queue.ts';
 
 /** Handlers that compute for some milliseconds, which on a virtual clock is a jump. */
@@ -82,6 +82,42 @@ describe('TurnQueue', () => {
     for (const id of ['a', 'b']) storage.run(id, () => turns.enqueue(() => seen.push(storage.getStore())));
     await storage.run('another request', () => clock.advance(0));
     expect(seen).toEqual(['a', 'b']);
+  });
+
+  it('forgets slow handlers within 2 s without a queue', async () => {
+    const { clock, turns, submit } = queue();
+    for (let i = 0; i < 5; i++) submit(i, 10_000);
+    await clock.advance(0);
+    const waitAfter = async (idleMs: number) => {
+      await clock.advance(idleMs);
+      for (let i = 0; i < 40; i++) turns.enqueue(() => {});
+      const waitMs = turns.estimatedWaitMs();
+      await clock.advance(0);
+      return waitMs;
+    };
+    expect(await waitAfter(0), 'at once').toBeGreaterThan(100_000);
+    for (let i = 0; i < 5; i++) submit(i, 10_000);
+    await clock.advance(0);
+    expect(await waitAfter(2000), 'after 2 s').toBe(0);
+  });
+
+  it('keeps the estimate while its last handler computes, however long', async () => {
+    const { clock, turns, submit } = queue();
+    for (let i = 0; i < 5; i++) submit(i, 10_000);
+    await clock.advance(0);
+    turns.enqueue(() => {});
+    expect(turns.estimatedWaitMs()).toBeCloseTo(10_000, -1);
+    await clock.advance(0);
+  });
+
+  it('continues after fake timers have replaced queueMicrotask', async () => {
+    const { clock, started, submit } = queue();
+    for (let i = 0; i < 6; i++) submit(i, 4);
+    vi.useFakeTimers({ toFake: ['queueMicrotask'] });
+    await clock.advance(0);
+    vi.useRealTimers();
+    await clock.advance(0);
+    expect(started).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
   it('is bounded', () => {

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { nextTick } from 'node:process';
 import type { Clock } from '@bp/core';
 import { type LoopBudget, loopBudgetOf, MAX_ESTIMATE_MS } from '@bp/core/kit';
 
@@ -10,6 +11,8 @@ interface Entry {
 /** The estimate follows about this many starts, or those of about this many milliseconds, whichever is sooner. */
 const FOLLOWED_STARTS = 20;
 const FOLLOWED_MS = 300;
+/** Without a queue the estimate fades within this time: what comes next may be other work. */
+const FORGOTTEN_MS = 2000;
 /** Bounds memory while there is no estimate: far more than the load gate lets wait otherwise. */
 const MAX_QUEUE = 10_000;
 
@@ -24,6 +27,8 @@ export class TurnQueue {
   #last: Entry | undefined;
   #size = 0;
   #lastStart = 0;
+  /** Since when no handler waits and the last one has begun; `Infinity` while one waits or begins. */
+  #idleSince = Number.POSITIVE_INFINITY;
   #msPerStart = 0;
   #measured = 0;
 
@@ -60,6 +65,8 @@ export class TurnQueue {
     if (this.#last === undefined) {
       this.#first = entry;
       this.#lastStart = this.#clock.now();
+      this.#fade(this.#lastStart - this.#idleSince);
+      this.#idleSince = Number.POSITIVE_INFINITY;
       this.#budget.whenNextTurn(this.#continue);
     } else {
       this.#last.next = entry;
@@ -74,9 +81,16 @@ export class TurnQueue {
     this.#size--;
     this.#first = entry.next;
     if (this.#first === undefined) this.#last = undefined;
-    else queueMicrotask(this.#afterMicrotasks);
+    // Not `queueMicrotask`, which fake timers replace: the queue would never continue.
+    void Promise.resolve().then(this.#first === undefined ? this.#afterLast : this.#afterMicrotasks);
     entry.start();
   };
+
+  #fade(idleMs: number): void {
+    const left = 1 - Math.min(1, Math.max(0, idleMs) / FORGOTTEN_MS);
+    this.#msPerStart *= left;
+    this.#measured = Math.floor(this.#measured * left);
+  }
 
   #measure(now: number): void {
     const ms = now - this.#lastStart;
@@ -90,7 +104,15 @@ export class TurnQueue {
 
   // The microtasks of a handler are part of its cost: all of them run before the next tick.
   readonly #afterMicrotasks = (): void => {
-    process.nextTick(this.#continue);
+    nextTick(this.#continue);
+  };
+
+  readonly #afterLast = (): void => {
+    nextTick(this.#onIdle);
+  };
+
+  readonly #onIdle = (): void => {
+    if (this.#first === undefined) this.#idleSince = this.#clock.now();
   };
 
   readonly #continue = (): void => {
