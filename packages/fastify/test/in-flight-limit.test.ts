@@ -20,6 +20,16 @@ describe('InFlightLimit', () => {
     expect(limit.excessMs(155), 'a hundred too many at 500 a second').toBeCloseTo(200, -1);
   });
 
+  it('rejects at the limit itself with the time in which one request ends', () => {
+    const limit = new InFlightLimit(100);
+    for (let i = 0; i < 100; i++) limit.onInterval({ ...usual, active: 5, completed: 50 });
+    limit.onInterval({ ...usual, late: true, active: 300, completed: 0 });
+    limit.onInterval({ ...usual, late: true, active: 300, completed: 0 });
+    const throughput = 0.5 * 0.7 * 0.7;
+    expect(limit.excessMs(limit.limit)).toBeCloseTo(1 / throughput, 5);
+    expect(limit.excessMs(limit.limit - 0.001)).toBe(0);
+  });
+
   it('grows while it rejects although the loop is in time, and is lifted when it rejects no request', () => {
     const limit = new InFlightLimit(100);
     limit.onInterval({ ...usual, active: 5, completed: 50 });

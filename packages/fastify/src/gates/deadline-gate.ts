@@ -25,11 +25,11 @@ export function checkDeadlineOf(
   if (settings.deadline === undefined || deadline === undefined) return undefined;
   const wait = settings.load === undefined ? undefined : load?.longestWait(settings.load, request);
   const waitMs = wait?.waitMs ?? 0;
-  const lateMs = now + waitMs + settings.deadline.marginMs - deadline;
-  if (lateMs <= 0) return undefined;
-  if (load === undefined || wait === undefined || lateMs >= waitMs) {
+  const leftMs = deadline - now - settings.deadline.marginMs;
+  if (waitMs <= leftMs) return undefined;
+  if (load === undefined || wait === undefined || leftMs <= 0) {
     return new RejectedError('DEADLINE_EXCEEDED', 'deadline', { retryAfterMs: Number.POSITIVE_INFINITY });
   }
   load.countRejected(request.priority, now);
-  return new RejectedError('SHED', wait.name, { retryAfterMs: lateMs });
+  return new RejectedError('SHED', wait.name, { retryAfterMs: waitMs - leftMs });
 }

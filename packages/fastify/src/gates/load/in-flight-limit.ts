@@ -49,10 +49,10 @@ export class InFlightLimit {
     return this.#limit;
   }
 
-  /** Milliseconds (at most `MAX_ESTIMATE_MS`) in which `active` requests fall to the limit; undefined if unknown. */
+  /** Milliseconds (at most `MAX_ESTIMATE_MS`) in which `active` requests fall below the limit; undefined if unknown. */
   excessMs(active: number): number | undefined {
-    const excess = active - this.#limit;
-    if (!(excess > 0)) return 0;
+    if (!(active >= this.#limit)) return 0;
+    const excess = Math.floor(active - this.#limit) + 1;
     return this.#throughput > 0 ? Math.min(MAX_ESTIMATE_MS, excess / this.#throughput) : undefined;
   }
 

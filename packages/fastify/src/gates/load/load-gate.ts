@@ -1,5 +1,5 @@
 import { type CallContext, type Clock, RejectedError } from '@bp/core';
-import { EMPTY_CONTEXT } from '@bp/core/kit';
+import { EMPTY_CONTEXT, MAX_ESTIMATE_MS } from '@bp/core/kit';
 import type { ResolvedLoadOptions, ResolvedRouteLoadOptions } from './load-options.ts';
 import type { CheckedSource } from './load-source.ts';
 import { LoopLoad, type RequestCounts } from './loop-load.ts';
@@ -15,6 +15,9 @@ export interface LoadWait {
   readonly waitMs: number;
   readonly name: string;
 }
+
+/** A request that meets exactly the limit waits for any progress: 0 would mean that it may return now. */
+const LEAST_WAIT_MS = 1;
 
 const LOOP = 'event-loop';
 const NO_WAIT: LoadWait = { waitMs: 0, name: LOOP };
@@ -83,7 +86,7 @@ export class LoadGate {
     for (const source of route.sources) {
       const waitMs = limitsSource(route, source) ? (source.estimatedWaitMs(EMPTY_CONTEXT) ?? 0) : 0;
       const rejects = source.check(EMPTY_CONTEXT) === undefined ? 0 : 1;
-      pressure = Math.max(pressure, waitMs / route.maxWaitMs, rejects);
+      pressure = Math.max(pressure, Math.min(MAX_ESTIMATE_MS, waitMs) / route.maxWaitMs, rejects);
     }
     return pressure;
   }
@@ -145,7 +148,9 @@ export class LoadGate {
       // More important requests overtake it while it waits, so it advances only with the rest of the throughput (Cobham, 1954).
       const waitMs = (source.estimatedWaitMs(ctx) ?? 0) / Math.max(LEAST_SHARE, share);
       const excessMs = waitMs - allowed * route.maxWaitMs;
-      if (excessMs >= 0) return new RejectedError('SHED', source.name, { retryAfterMs: excessMs });
+      if (excessMs >= 0) {
+        return new RejectedError('SHED', source.name, { retryAfterMs: Math.max(LEAST_WAIT_MS, excessMs) });
+      }
     }
     return undefined;
   }
@@ -154,7 +159,8 @@ export class LoadGate {
     if (!this.#queuesTurns(route)) return undefined;
     const excessMs = this.#turns.estimatedWaitMs() - allowedMs;
     if (excessMs < 0 && !this.#turns.isFull) return undefined;
-    return new RejectedError('SHED', LOOP, { retryAfterMs: excessMs < 0 ? undefined : excessMs });
+    const retryAfterMs = excessMs < 0 ? undefined : Math.max(LEAST_WAIT_MS, excessMs);
+    return new RejectedError('SHED', LOOP, { retryAfterMs });
   }
 
   /** @param share - the share of the active requests that are not less important. */

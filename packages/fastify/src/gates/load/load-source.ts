@@ -2,7 +2,7 @@ import { type CallContext, isRejected, type RejectedError } from '@bp/core';
 
 /**
  * Something that admitted requests go on to wait for: a `WorkerPool`, a `ConcurrencyLimiter`, or any object with an estimated
- * wait. `ctx` has the priority, deadline, key and cost of the request.
+ * wait. `ctx` has the priority, deadline and key of the request. Its cost counts as 1, as in `request.backpressure`.
  */
 export interface LoadSource {
   /** The name in rejections. Default: the position in `load.sources`. */
