@@ -11,10 +11,13 @@ import type { RejectionSender } from './rejection/rejection-sender.ts';
 import type { ActiveRequests } from './request/active-requests.ts';
 import { type AdmissionRequest, createAdmissionRequest } from './request/admission-request.ts';
 import { isClientGone } from './request/client-gone.ts';
-import type { RouteSettings, Routes } from './routes.ts';
+import type { Routes } from './routes.ts';
 import type { GateName } from './stats.ts';
 
 type Done = (error?: Error) => void;
+
+/** A request whose client is known. */
+type KeyedRequest = AdmissionRequest & { readonly key: string };
 
 /** What the gates decided: the request as they saw it, and the rejection if one rejected it. */
 interface Decision {
@@ -23,11 +26,11 @@ interface Decision {
   readonly rejection?: RejectedError | undefined;
 }
 
-/** The property of an admitted request that holds the settings of its route. */
-export const routeSettings = Symbol('@bp/fastify/route-settings');
+/** The property of an admitted request that holds what the gates knew of it. */
+export const admissionOf = Symbol('@bp/fastify/admission');
 
 /** A request that was admitted. */
-export type AdmittedRequest = FastifyRequest & { [routeSettings]: RouteSettings };
+export type AdmittedRequest = FastifyRequest & { [admissionOf]: AdmissionRequest };
 
 /** The parts of the {@link AdmissionPipeline}. */
 export interface AdmissionPipelineParts {
@@ -53,13 +56,21 @@ export class AdmissionPipeline {
     if (this.#isGone(request, reply)) return;
     const settings = this.#parts.routes.of(request.routeOptions.config);
     const decision = this.#decide(createAdmissionRequest(request, reply, settings, this.#parts.options));
-    if (decision instanceof Promise) decision.then((later) => this.#conclude(later, done), done);
-    else this.#conclude(decision, done);
+    if (!(decision instanceof Promise)) {
+      if (this.#conclude(decision)) done();
+      return;
+    }
+    // An error of `done` is one of a later hook: it must not call `done` again.
+    decision
+      .then((later) => this.#conclude(later))
+      .then((admitted) => {
+        if (admitted) done();
+      }, done);
   };
 
   /** Starts the handler when the body has been read and the loop budget allows it. */
   readonly preHandler = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
-    const settings = (request as AdmittedRequest)[routeSettings];
+    const { settings } = (request as AdmittedRequest)[admissionOf];
     const { load } = this.#parts;
     if (settings.exempt || load === undefined || settings.load === undefined)
       this.#start(request, reply, done);
@@ -72,52 +83,52 @@ export class AdmissionPipeline {
     if (settings.exempt) return { admission };
     const rejection = this.#parts.shutdown.check();
     if (rejection !== undefined) return { admission, gate: 'shutdown', rejection };
-    const key = settings.rateLimit?.keys.of(request);
+    const key = settings.keys.of(request);
     if (typeof key === 'string') return this.#decideFor({ ...admission, key });
-    if (key === undefined) return this.#decideFor(admission);
     return key.then((later) => this.#decideFor({ ...admission, key: later, now: this.#now }));
   }
 
-  #decideFor(admission: AdmissionRequest): Decision | Promise<Decision> {
-    const { settings, key, reply } = admission;
+  #decideFor(admission: KeyedRequest): Decision | Promise<Decision> {
+    const { settings, tokens, reply } = admission;
     const rejection = checkDeadlineOf(admission, this.#parts.load);
     if (rejection !== undefined) return { admission, gate: 'deadline', rejection };
-    if (key === undefined) return this.#decideByLoad(admission);
-    const limited = settings.rateLimit?.gate.check({ ...admission, key }, reply);
+    if (settings.rateLimit === undefined) return this.#decideByLoad(admission);
+    const limited = settings.rateLimit.gate.check({ ...admission, cost: tokens }, reply);
     if (!(limited instanceof Promise)) return this.#afterRateLimit(admission, limited);
     return limited.then((later) => this.#afterRateLimit({ ...admission, now: this.#now }, later));
   }
 
-  #afterRateLimit(admission: AdmissionRequest, rejection: RejectedError | undefined): Decision {
+  #afterRateLimit(admission: KeyedRequest, rejection: RejectedError | undefined): Decision {
     return rejection === undefined
       ? this.#decideByLoad(admission)
       : { admission, gate: 'rate_limit', rejection };
   }
 
-  #decideByLoad(admission: AdmissionRequest): Decision {
-    const { settings, priority, now, key } = admission;
+  #decideByLoad(admission: KeyedRequest): Decision {
+    const { settings, priority, now, tokens } = admission;
     const { load } = this.#parts;
     if (load === undefined || settings.load === undefined) return { admission };
     const rejection = load.check(settings.load, admission, now);
     if (rejection === undefined) return { admission };
     load.countRejected(priority, now);
     // The request took nothing from the server, so it costs its client nothing.
-    if (key !== undefined) settings.rateLimit?.gate.refund({ ...admission, key });
+    settings.rateLimit?.gate.refund({ ...admission, cost: tokens });
     return { admission, gate: 'load', rejection };
   }
 
-  #conclude({ admission, gate, rejection }: Decision, done: Done): void {
+  /** Sends the rejection or begins the request. Returns whether it was admitted. */
+  #conclude({ admission, gate, rejection }: Decision): boolean {
     const { request, reply, settings, priority, now } = admission;
     // The client may have left while an asynchronous key or limit was awaited.
-    if (this.#isGone(request, reply)) return;
+    if (this.#isGone(request, reply)) return false;
     if (rejection !== undefined && gate !== undefined) {
       this.#reject(admission, gate, rejection);
-      return;
+      return false;
     }
     if (settings.load !== undefined) this.#parts.load?.countAdmitted(priority, now);
-    (request as AdmittedRequest)[routeSettings] = settings;
+    (request as AdmittedRequest)[admissionOf] = admission;
     request.backpressure = this.#parts.requests.begin(request, reply, admission);
-    done();
+    return true;
   }
 
   #reject({ request, reply }: AdmissionRequest, gate: GateName, rejection: RejectedError): void {
@@ -127,13 +138,14 @@ export class AdmissionPipeline {
       beforeBody: true,
       close: gate === 'shutdown',
       spreadMs: isShed ? this.#parts.load?.spreadMs : undefined,
+      unknownMs: this.#parts.shutdown.unknownMs(rejection),
     });
   }
 
   /** Starts a handler unless its context ended while the body was read or the handler waited. */
   #start(request: FastifyRequest, reply: FastifyReply, done: Done): void {
     const { doneReason } = request.backpressure;
-    const exempt = (request as AdmittedRequest)[routeSettings].exempt;
+    const { exempt } = (request as AdmittedRequest)[admissionOf].settings;
     // A client that has left needs no response; it was counted when its connection closed.
     if (isClientGone(request, reply)) return;
     if (doneReason === undefined || (exempt && doneReason.kind === 'deadline')) {

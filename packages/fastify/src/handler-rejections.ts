@@ -1,8 +1,7 @@
 import { isRejected } from '@bp/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type AdmissionPipelineParts, type AdmittedRequest, routeSettings } from './admission-pipeline.ts';
+import { type AdmissionPipelineParts, type AdmittedRequest, admissionOf } from './admission-pipeline.ts';
 import { isOverload, responseTo } from './rejection/rejection-response.ts';
-import { tierOf } from './request/admission-request.ts';
 
 /** Answers a `RejectedError` that a route or a hook has thrown. */
 export class HandlerRejections {
@@ -20,19 +19,16 @@ export class HandlerRejections {
     if (isOverload(error) && !error.workBegan) this.#refund(request);
     sender.send(request, reply, 'handler', error, {
       spreadMs: responseTo(error).status === 503 ? load?.spreadMs : undefined,
-      // Only the server knows when it has ended.
-      unknownMs: error.code === 'SHUTTING_DOWN' ? shutdown.retryAfterMs() : undefined,
+      unknownMs: shutdown.unknownMs(error),
     });
     return true;
   }
 
   #refund(request: FastifyRequest): void {
     // A hook in front of the plugin may have thrown: then nothing was charged.
-    const { [routeSettings]: settings, backpressure } = request as Partial<AdmittedRequest>;
-    const key = backpressure?.key;
-    if (settings === undefined || key === undefined) return;
-    const { options } = this.#parts;
-    const tier = tierOf(request, options);
-    settings.rateLimit?.gate.refund({ key, tier, cost: settings.cost, now: options.clock.now() });
+    const { [admissionOf]: admission } = request as Partial<AdmittedRequest>;
+    if (admission?.key === undefined) return;
+    const { settings, key, tier, tokens } = admission;
+    settings.rateLimit?.gate.refund({ key, tier, cost: tokens, now: this.#parts.options.clock.now() });
   }
 }

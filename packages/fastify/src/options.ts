@@ -57,8 +57,8 @@ export interface BackpressureOptions {
   /** Milliseconds (> 0) that `Retry-After` says for an unknown wait, rounded up to seconds. Default: 10 000. */
   readonly unknownRetryAfterMs?: number | undefined;
   /**
-   * The most milliseconds (> 0) that `Retry-After` says for an estimated wait, before jitter. Waits for a rate limit and a shutdown
-   * are exact and not cut. Default: 300 000.
+   * The most milliseconds (> 0) that `Retry-After` says for an estimated wait, before jitter. Waits for a rate
+   * limit, a shutdown and an open circuit are not cut. Default: 300 000.
    */
   readonly maxEstimateMs?: number | undefined;
   /**

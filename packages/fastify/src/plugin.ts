@@ -3,7 +3,7 @@ import type { Unsubscribe } from '@bp/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { drainAcceptQueue } from './accept-queue.ts';
-import { AdmissionPipeline, type AdmissionPipelineParts, routeSettings } from './admission-pipeline.ts';
+import { AdmissionPipeline, type AdmissionPipelineParts, admissionOf } from './admission-pipeline.ts';
 import { LoadGate } from './gates/load/load-gate.ts';
 import { type OverloadChange, OverloadMonitor } from './gates/load/overload-monitor.ts';
 import { ShutdownGate, type ShutdownOptions } from './gates/shutdown-gate.ts';
@@ -86,7 +86,7 @@ async function register(app: FastifyInstance, given: BackpressureOptions): Promi
   };
   app.decorate('backpressure', backpressure);
   app.decorateRequest('backpressure');
-  app.decorateRequest(routeSettings);
+  app.decorateRequest(admissionOf);
   const { registry, meter } = options.metrics;
   const stopExports = [
     registry === undefined ? () => {} : await exportToPrometheus(registry, stats),

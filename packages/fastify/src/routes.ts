@@ -9,8 +9,9 @@ import {
   type RouteLoadOptions,
   resolveRouteLoadOptions,
 } from './gates/load/load-options.ts';
+import { ClientKeys } from './gates/rate-limit/client-keys.ts';
 import { createRateLimit, type RateLimit } from './gates/rate-limit/rate-limit.ts';
-import type { RateLimitOptions } from './gates/rate-limit/rate-limit-options.ts';
+import { type RateLimitOptions, resolveClientOptions } from './gates/rate-limit/rate-limit-options.ts';
 import type { ResolvedBackpressureOptions } from './options.ts';
 
 /** `config.backpressure` of a route: what differs there. `false` exempts the route, as the plugin's `exempt` does. */
@@ -24,7 +25,7 @@ export interface RouteBackpressureOptions {
   readonly load?: RouteLoadOptions | false | undefined;
   /** Other bounds; false: deadlines are not read. */
   readonly deadline?: DeadlineOptions | false | undefined;
-  /** What a request costs its client's limit (>= 0). Default: 1. */
+  /** Tokens that a request costs its client's limit (>= 0, at most its burst and that of each tier). Default: 1. */
   readonly cost?: number | undefined;
   /** An integer that is added to the priority of the client. Default: 0. */
   readonly priority?: number | undefined;
@@ -36,6 +37,8 @@ export interface RouteBackpressureOptions {
 export interface RouteSettings {
   readonly exempt: boolean;
   readonly rateLimit: RateLimit | undefined;
+  /** Those of the limit, else those of the plugin's limit, else the addresses. */
+  readonly keys: ClientKeys;
   readonly load: ResolvedRouteLoadOptions | undefined;
   readonly deadline: ResolvedDeadlineOptions | undefined;
   readonly cost: number;
@@ -69,18 +72,20 @@ export class Routes {
   constructor(options: ResolvedBackpressureOptions) {
     const { rateLimit, load, deadline, mapErrors, tiers, clock } = options;
     this.#options = options;
+    const usual = rateLimit && createRateLimit('rateLimit', rateLimit, { tiers, clock, isOfRoute: false });
     this.#usual = {
       exempt: false,
-      rateLimit: rateLimit && createRateLimit('rateLimit', rateLimit, { tiers, clock, isOfRoute: false }),
+      rateLimit: usual,
+      keys:
+        usual?.keys ??
+        new ClientKeys('rateLimit', undefined, resolveClientOptions('rateLimit', {}).ipv6Prefix),
       load,
       deadline,
       cost: 1,
       priority: 0,
       mapErrors,
     };
-    if (rateLimit !== undefined && this.#usual.rateLimit !== undefined) {
-      this.#limits.set(rateLimit, this.#usual.rateLimit);
-    }
+    if (rateLimit !== undefined && usual !== undefined) this.#limits.set(rateLimit, usual);
   }
 
   /** The settings of a route. @throws TypeError or RangeError naming its first wrong option, on the first call. */
@@ -99,21 +104,25 @@ export class Routes {
 
   #resolve({ url, backpressure }: RouteConfig): RouteSettings {
     const exempt = backpressure === false || (url !== undefined && this.#options.exempt.has(url));
-    if (exempt) return { ...this.#usual, exempt, rateLimit: undefined, load: undefined };
-    if (backpressure === undefined) return this.#usual;
     const path = `config.backpressure of ${url}`;
-    return this.#different(path, checkOptions(backpressure, OPTIONS, path));
+    const settings =
+      backpressure === undefined || backpressure === false
+        ? this.#usual
+        : this.#different(path, checkOptions(backpressure, OPTIONS, path));
+    return exempt ? { ...settings, exempt, rateLimit: undefined, load: undefined } : settings;
   }
 
   #different(path: string, options: RouteBackpressureOptions): RouteSettings {
     const usual = this.#usual;
     const { rateLimit, load, deadline, cost = 1, priority = 0, mapErrors = usual.mapErrors } = options;
+    const limit = either(rateLimit, usual.rateLimit, (own) => this.#limit(`${path}.rateLimit`, own));
     return {
       exempt: false,
-      rateLimit: either(rateLimit, usual.rateLimit, (own) => this.#limit(`${path}.rateLimit`, own)),
+      rateLimit: limit,
+      keys: limit?.keys ?? usual.keys,
       load: either(load, usual.load, (own) => this.#load(`${path}.load`, own)),
       deadline: either(deadline, usual.deadline, (own) => resolveDeadlineOptions(`${path}.deadline`, own)),
-      cost: checkNonNegative(`${path}.cost`, cost),
+      cost: options.cost === undefined ? cost : checkRouteCost(`${path}.cost`, cost, limit),
       priority: checkInteger(`${path}.priority`, priority, Number.MIN_SAFE_INTEGER),
       mapErrors: checkBoolean(`${path}.mapErrors`, mapErrors),
     };
@@ -134,6 +143,16 @@ export class Routes {
     }
     return limit;
   }
+}
+
+/** @throws TypeError or RangeError naming `path` if `limit` can never admit a request of this cost. */
+function checkRouteCost(path: string, cost: number, limit: RateLimit | undefined): number {
+  checkNonNegative(path, cost);
+  const { maxCost } = limit?.gate ?? { maxCost: Number.POSITIVE_INFINITY };
+  if (cost <= maxCost) return cost;
+  throw new RangeError(
+    `${path} must be at most ${maxCost}, the most that its rate limit admits, got ${cost}`,
+  );
 }
 
 function either<Given extends object, Made>(

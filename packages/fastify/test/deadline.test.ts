@@ -129,3 +129,19 @@ describe('the deadline of a request', () => {
     expect(answer.json()).toEqual({ reason: 'DEADLINE_EXCEEDED' });
   });
 });
+
+describe('a deadline option', () => {
+  it.each(['maxMs', 'defaultMs', 'marginMs'])(
+    'of more than ten years fails the registration: %s',
+    async (name) => {
+      const deadline = { maxMs: 3.2e11, [name]: 3.2e11 };
+      await expect(build({ deadline })).rejects.toThrow(/^deadline\.\w+ must be .* at most ten years/);
+    },
+  );
+
+  it('of ten years is allowed', async () => {
+    const tenYears = 3.15e11;
+    const { leftMs } = await server({ deadline: { maxMs: tenYears, defaultMs: tenYears } });
+    expect(await leftMs({})).toBe(tenYears);
+  });
+});

@@ -54,11 +54,11 @@ describe('load as a wait at a source', () => {
     expect(app.backpressure.stats()).toMatchObject({ pressure: 40, rejected: { load: 1, deadline: 1 } });
   });
 
-  it('is estimated for the priority, deadline and cost of the request', async () => {
+  it('is estimated for the priority, deadline and key of the request, at the cost of one call', async () => {
     const calls: CallContext[] = [];
     const source: LoadSource = {
       estimatedWaitMs: (ctx) => {
-        if (ctx?.cost !== undefined) calls.push(ctx);
+        if (ctx?.deadline !== undefined) calls.push(ctx);
         return 0;
       },
     };
@@ -71,7 +71,8 @@ describe('load as a wait at a source', () => {
     app.get('/', () => 'ok');
     await app.inject({ url: '/', headers: { 'x-request-timeout-ms': '500' } });
     expect(calls.map(({ priority }) => priority)).toEqual([3, 3]);
-    expect(calls.at(-1)).toMatchObject({ priority: 3, deadline: 1500, cost: 1 });
+    expect(calls.at(-1)).toMatchObject({ priority: 3, deadline: 1500, key: 'ip:127.0.0.1' });
+    expect(calls.at(-1)?.cost ?? 1).toBe(1);
   });
 });
 

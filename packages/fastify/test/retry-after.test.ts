@@ -41,7 +41,7 @@ describe('Retry-After', () => {
     ['QUEUE_FULL', 300],
     ['CONCURRENCY_LIMIT', 300],
     ['SHED', 300],
-    ['CIRCUIT_OPEN', 300],
+    ['CIRCUIT_OPEN', 86_400],
     ['RATE_LIMITED', 86_400],
     ['SHUTTING_DOWN', 86_400],
   ])('of %s for a day is %d s: estimates are cut, exact waits are not', async (code, seconds) => {

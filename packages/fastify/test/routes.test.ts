@@ -38,6 +38,18 @@ describe('an exempt route', () => {
     expect(app.backpressure.stats()).toMatchObject({ admitted: 3, active: 0 });
   });
 
+  it.each([
+    [{ costs: 2 }, 'unknown option config.backpressure of /health.costs'],
+    [{ cost: -1 }, 'config.backpressure of /health.cost must be'],
+    ['nonsense', 'config.backpressure of /health must be an object'],
+  ])('has its own options checked, although it has no gates: %j', async (options, message) => {
+    const { app } = await build({ exempt: ['/health'] });
+    expect(() => app.get('/health', of(options as RouteBackpressureOptions), () => 'ok')).toThrow(message);
+    app.get('/health', of({ cost: 2, deadline: { maxMs: 50 } }), () => 'ok');
+    app.backpressure.shutDown();
+    expect((await app.inject('/health')).statusCode).toBe(200);
+  });
+
   it('is exempt also if it was registered before the plugin', async () => {
     const app = Fastify();
     app.get('/health', () => 'ok');

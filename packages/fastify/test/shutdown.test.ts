@@ -1,5 +1,6 @@
+import { RejectedError } from '@bp/core';
 import { describe, expect, it } from 'vitest';
-import { build } from './harness.ts';
+import { build, deferred, FakeLimiter } from './harness.ts';
 
 describe('shutting down', () => {
   it('rejects requests with the time until the server has ended, and closes their connections', async () => {
@@ -42,10 +43,43 @@ describe('shutting down', () => {
     [{ withinMs: -1 }, 'withinMs must be'],
     [{ withinMs: Number.NaN }, 'withinMs must be'],
     [{ withinMs: '10' }, 'withinMs must be'],
+    [{ withinMs: Date.now() }, 'withinMs must be a number of at least 0 and at most ten years'],
   ])('rejects wrong options and does not begin: %j', async (options, message) => {
     const { app } = await build({});
     expect(() => app.backpressure.shutDown(options)).toThrow(message);
     expect(app.backpressure.shuttingDown).toBe(false);
+  });
+
+  it.each(['handler', 'load'] as const)(
+    'is the time of a primitive that closes with it: %s',
+    async (gate) => {
+      const limiter = new FakeLimiter();
+      const { app } = await build({ load: { sources: [limiter] }, exempt: gate === 'handler' ? ['/'] : [] });
+      const closing = new RejectedError('SHUTTING_DOWN', 'pool');
+      if (gate === 'load') limiter.rejection = closing;
+      app.get('/', async () => Promise.reject(closing));
+      expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down', retryAfter: 10 });
+      if (gate === 'handler') {
+        app.backpressure.shutDown({ withinMs: 60_000 });
+        expect((await app.inject('/')).json()).toEqual({ error: 'Service shutting down', retryAfter: 60 });
+      }
+    },
+  );
+
+  it('sends its time when a source rejects a request that was read before it began', async () => {
+    const limiter = new FakeLimiter();
+    const key = deferred<string>();
+    const { app } = await build({
+      load: { sources: [limiter] },
+      rateLimit: { rate: 100, key: () => key.promise },
+    });
+    app.get('/', () => 'ok');
+    const response = app.inject('/');
+    await new Promise(setImmediate);
+    app.backpressure.shutDown({ withinMs: 60_000 });
+    limiter.rejection = new RejectedError('SHUTTING_DOWN', 'pool');
+    key.resolve('ada');
+    expect((await response).json()).toEqual({ error: 'Service shutting down', retryAfter: 60 });
   });
 
   it('begins when the server closes', async () => {

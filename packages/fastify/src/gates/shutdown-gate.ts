@@ -1,5 +1,5 @@
 import { type Clock, type DrainOptions, RejectedError } from '@bp/core';
-import { checkNonNegativeOrInfinity, checkOptions, optionNames } from '@bp/core/kit';
+import { checkDuration, checkOptions, optionNames } from '@bp/core/kit';
 
 /** Options of `shutDown`. */
 export type ShutdownOptions = Pick<DrainOptions, 'withinMs'>;
@@ -26,7 +26,7 @@ export class ShutdownGate {
    */
   start(options: ShutdownOptions = {}): void {
     const { withinMs = Number.POSITIVE_INFINITY } = checkOptions(options, OPTIONS);
-    checkNonNegativeOrInfinity('withinMs', withinMs);
+    checkDuration('withinMs', withinMs);
     this.#started = true;
     if (this.#endsAt === Number.POSITIVE_INFINITY) this.#endsAt = this.#clock.now() + withinMs;
   }
@@ -34,6 +34,11 @@ export class ShutdownGate {
   check(): RejectedError | undefined {
     if (!this.#started) return undefined;
     return new RejectedError('SHUTTING_DOWN', 'shutdown', { retryAfterMs: this.retryAfterMs() });
+  }
+
+  /** Milliseconds to send if `rejection` knows none: of a primitive that closes, those until the server has ended. */
+  unknownMs({ code }: RejectedError): number | undefined {
+    return code === 'SHUTTING_DOWN' ? this.retryAfterMs() : undefined;
   }
 
   /** Milliseconds until the server has ended and its successor answers; undefined if unknown. */

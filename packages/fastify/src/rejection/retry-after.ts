@@ -11,8 +11,8 @@ export interface RetryAfterOptions {
   readonly maxEstimateMs: number;
 }
 
-/** Waits that are known exactly, and sent in full. Every other wait is an estimate. */
-const EXACT: ReadonlySet<RejectionCode> = new Set(['RATE_LIMITED', 'SHUTTING_DOWN']);
+/** Waits that are known, and sent in full: limits, shutdowns and open circuits have a time. Every other wait is an estimate. */
+const EXACT: ReadonlySet<RejectionCode> = new Set(['RATE_LIMITED', 'SHUTTING_DOWN', 'CIRCUIT_OPEN']);
 
 /** RFC 9111 lets recipients take more seconds than this for this many. */
 const MAX_SECONDS = 2 ** 31;

@@ -6,8 +6,11 @@ import type { RouteSettings } from '../routes.ts';
 import { requestDeadline } from './request-deadline.ts';
 import { requestPriority } from './request-priority.ts';
 
-/** A request in front of the gates, and the context with which limiters and load sources decide. */
-export interface AdmissionRequest extends CallContext {
+/**
+ * A request in front of the gates, and the context with which load sources decide. It has no cost: a source counts the call that
+ * the handler makes, which the cost of the route does not describe.
+ */
+export interface AdmissionRequest extends Omit<CallContext, 'cost'> {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly settings: RouteSettings;
@@ -15,8 +18,8 @@ export interface AdmissionRequest extends CallContext {
   readonly priority: number;
   readonly deadline: number | undefined;
   /** What the request costs its client's limit. */
-  readonly cost: number;
-  /** The client; undefined until it is known, and without a rate limit. */
+  readonly tokens: number;
+  /** The client; undefined until it is known, and on exempt routes. */
   readonly key: string | undefined;
   /** The time of the decision. */
   readonly now: number;
@@ -43,14 +46,14 @@ export function createAdmissionRequest(
     tier,
     priority: requestPriority(headers, highest),
     deadline: settings.deadline && requestDeadline(headers, settings.deadline, now),
-    cost: settings.cost,
+    tokens: settings.cost,
     key: undefined,
     now,
   };
 }
 
 /** The tier of a request. @throws TypeError if `tierOf` returns anything but a string or undefined. */
-export function tierOf(request: FastifyRequest, options: ResolvedBackpressureOptions): string | undefined {
+function tierOf(request: FastifyRequest, options: ResolvedBackpressureOptions): string | undefined {
   const tier = options.tierOf?.(request);
   if (tier !== undefined && typeof tier !== 'string') {
     throw new TypeError(`tierOf must return a string or undefined, got ${describe(tier)}`);

@@ -13,7 +13,7 @@ import {
   type RateLimitFieldsMode,
   type ResolvedClientOptions,
 } from './rate-limit-options.ts';
-import { stricterLimit } from './stricter-limit.ts';
+import { burstOf, stricterLimit } from './stricter-limit.ts';
 
 /** What {@link LocalRateLimit} is made from. */
 export interface LocalRateLimitDeps {
@@ -34,6 +34,7 @@ interface Policy {
 
 /** A limit in this process. */
 export class LocalRateLimit implements RateLimitGate {
+  readonly maxCost: number;
   readonly #limiter: PerClientRateLimiter;
   readonly #mode: RateLimitFieldsMode;
   readonly #usual: Policy;
@@ -68,6 +69,7 @@ export class LocalRateLimit implements RateLimitGate {
       path,
       () => new PerClientRateLimiter({ ...own, ...tierOptions, name: client.policy, clock }),
     );
+    this.maxCost = Math.min(...[own, ...Object.values(limits)].map(burstOf));
     this.#mode = client.fields;
     this.#usual = createPolicy(client.policy, own);
   }

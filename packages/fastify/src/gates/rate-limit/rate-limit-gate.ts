@@ -11,6 +11,8 @@ export interface RateLimitRequest extends CallContext {
 
 /** Rejects requests of clients that exceed their limit. */
 export interface RateLimitGate {
+  /** The highest cost that it can admit for a client of every tier. */
+  readonly maxCost: number;
   /** Charges the client. Returns the rejection, undefined to admit the request. Sets the `RateLimit` fields of `reply`. */
   check(
     request: RateLimitRequest,

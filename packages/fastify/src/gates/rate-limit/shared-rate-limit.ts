@@ -27,12 +27,16 @@ export class SharedRateLimit implements RateLimitGate {
   }
 
   async check(
-    { key, cost, deadline }: RateLimitRequest,
+    { key, cost, priority, deadline }: RateLimitRequest,
     reply: FastifyReply,
   ): Promise<RejectedError | undefined> {
     if (cost === 0) return undefined;
+    // A client that leaves must not be charged later.
+    const gone = new AbortController();
+    const onClose = (): void => gone.abort();
+    reply.raw.once('close', onClose);
     try {
-      await this.#limiter.acquire({ key, cost, deadline });
+      await this.#limiter.acquire({ key, cost, priority, deadline, signal: gone.signal });
       return undefined;
     } catch (error) {
       if (!isRejected(error)) throw error;
@@ -41,7 +45,14 @@ export class SharedRateLimit implements RateLimitGate {
         reply.header('ratelimit', this.#fields.exhausted(retryAfterMs));
       }
       return error;
+    } finally {
+      reply.raw.off('close', onClose);
     }
+  }
+
+  get maxCost(): number {
+    const { maxCost } = this.#limiter;
+    return typeof maxCost === 'number' ? maxCost : Number.POSITIVE_INFINITY;
   }
 
   /** A permit that was debited elsewhere stays debited. */

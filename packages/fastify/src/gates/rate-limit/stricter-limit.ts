@@ -4,7 +4,8 @@ const DEFAULT_INTERVAL_MS = 1000;
 
 const ratePerMs = ({ rate, intervalMs = DEFAULT_INTERVAL_MS }: ClientLimitOptions): number =>
   rate / intervalMs;
-const burstOf = ({ rate, burst = Math.max(1, rate) }: ClientLimitOptions): number =>
+/** The burst of a limit, which is also the highest cost that it can admit. */
+export const burstOf = ({ rate, burst = Math.max(1, rate) }: ClientLimitOptions): number =>
   Number.isFinite(rate) ? burst : Number.POSITIVE_INFINITY;
 
 /** The limit that admits nothing that one of both would reject: the lower rate and the lower burst. It is `own` if that is stricter. */
