@@ -13,7 +13,7 @@ import {
 import { resolveSharedLimit, type SharedLimit, type SharedLimitOptions } from './limit/shared-limit.ts';
 import type { RedisClient } from './store/redis-client.ts';
 
-/** `strict`: one round trip a decision. `leased`: permits are debited in batches and spent by the instance. */
+/** `strict`: one round trip a decision. `leased`: tokens are debited in batches and spent by the instance. */
 export type SharingMode = 'strict' | 'leased';
 
 /** Options of `RedisRateLimiter`. */
@@ -29,7 +29,7 @@ export interface RedisRateLimiterOptions extends SharedLimitOptions {
   readonly whenUnavailable?: 'local' | 'closed' | 'open' | undefined;
   /**
    * The share of rate and burst (above 0, at most 1) that this instance serves while the store is unavailable; at least one
-   * permit at a time. The shares of all instances should add up to at most 1. Default: 0.5.
+   * token at a time. The shares of all instances should add up to at most 1. Default: 0.5.
    */
   readonly localShare?: number | undefined;
   /**

@@ -7,7 +7,7 @@ import { StoreRequests } from './decisions/store-requests.ts';
 import { KeyState } from './keys/key-state.ts';
 import { KeyTable } from './keys/key-table.ts';
 import { localLimit } from './keys/local-allowance.ts';
-import { toPermits, toUnits } from './limit/units.ts';
+import { toTokens, toUnits } from './limit/units.ts';
 import {
   type RedisRateLimiterOptions,
   type ResolvedRedisRateLimiterOptions,
@@ -40,7 +40,7 @@ export interface RedisRateLimiterStats {
 /**
  * Limits the rate of each key over any number of instances, through Redis or Valkey.
  *
- * In `strict` mode every decision is one round trip. In `leased` mode (the default) an instance debits permits in batches,
+ * In `strict` mode every decision is one round trip. In `leased` mode (the default) an instance debits tokens in batches,
  * sized by the demand that it sees, before it spends any. In any window of `w` milliseconds all instances together admit
  * at most `burst + rate * w / intervalMs`; where a round trip takes longer than `leaseMs` (0 in strict mode), `w` is longer by
  * that difference. Source: GCRA (ITU-T I.371); leases as in YouTube's Doorman.
@@ -91,12 +91,12 @@ export class RedisRateLimiter implements Policy {
 
   /** Returns the highest cost of a call. */
   maxCost(): number {
-    return toPermits(this.#options.limit.capacity);
+    return toTokens(this.#options.limit.capacity);
   }
 
   /**
-   * Takes `ctx.cost` permits (default 1) of `ctx.key` (default: one key that all such calls share). Waits for the store
-   * if it must, at most `storeTimeoutMs`; never for permits.
+   * Takes `ctx.cost` tokens (default 1) of `ctx.key` (default: one key that all such calls share). Waits for the store
+   * if it must, at most `storeTimeoutMs`; never for tokens.
    *
    * Rejects with a `RejectedError`: `RATE_LIMITED` with the time after which the call would be admitted, `QUEUE_FULL`,
    * `DEADLINE_EXCEEDED`, `CANCELLED` or `SHUTTING_DOWN`. Rejects with a `RangeError` for a cost that is not above 0 or is
@@ -130,7 +130,7 @@ export class RedisRateLimiter implements Policy {
   }
 
   /**
-   * Takes permits only if this instance can decide at once: from its lease, or locally while the store is unavailable. Else
+   * Takes tokens only if this instance can decide at once: from its lease, or locally while the store is unavailable. Else
    * it asks for a batch, so that later calls may be admitted, and rejects. Where nothing is lent (`strict`, `leaseMs` of 0, keys of
    * more than 200 characters) it rejects every call while the store is available. Never throws.
    */

@@ -32,8 +32,8 @@ export class FakeStore implements RedisClient {
   readonly #clock: Clock;
   /** Milliseconds of one way of a round trip. */
   latencyMs: () => number;
-  /** Called with the permits of every debit that the store grants. */
-  onGranted: (permits: number) => void = () => {};
+  /** Called with the tokens of every debit that the store grants. */
+  onGranted: (tokens: number) => void = () => {};
   /** Whether commands fail at once. */
   down = false;
   /** Keys that hold the value of another program. */

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { type Batch, Lease } from '../src/keys/lease.ts';
 import { resolveSharedLimit } from '../src/limit/shared-limit.ts';
-import { toPermits } from '../src/limit/units.ts';
+import { toTokens } from '../src/limit/units.ts';
 import { decide } from './fake-store.ts';
 
 /**
  * Explores the protocol of leases in every order of events: what instances ask, the store debits, replies that come late,
  * twice or never, instances that crash, leases that expire. The leases, the limit and the grants are the package's own
- * code; the store is the fake that `server.test.ts` compares with the script. One tick brings one permit back.
+ * code; the store is the fake that `server.test.ts` compares with the script. One tick brings one token back.
  *
- * A token bucket watches every permit that is spent. It is overdrawn exactly when some window of time has seen more than
+ * A token bucket watches every token that is spent. It is overdrawn exactly when some window of time has seen more than
  * `burst + rate * window`.
  */
 interface Protocol {
@@ -29,7 +29,7 @@ interface Request {
   readonly age: number;
   /** Calls of cost 1 that wait for it. */
   readonly calls: number;
-  /** Permits to lease beside them. */
+  /** Tokens to lease beside them. */
   readonly extra: number;
   readonly granted?: number;
 }
@@ -56,7 +56,7 @@ class Explorer {
     this.#protocol = protocol;
     const { burst, leaseTicks, timeoutTicks = leaseTicks } = protocol;
     const limit = resolveSharedLimit({ rate: 1, intervalMs: 1, burst, leaseMs: leaseTicks }, true);
-    this.#capacity = protocol.capacity ?? toPermits(limit.capacity);
+    this.#capacity = protocol.capacity ?? toTokens(limit.capacity);
     this.#timeoutTicks = timeoutTicks;
   }
 

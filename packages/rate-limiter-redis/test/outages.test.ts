@@ -45,7 +45,7 @@ describe('outages', () => {
       async (options) => {
         for (const pauseMs of [400, 1500]) {
           const { admissions, admitted } = await withOutages(pauseMs, 4, { mode, ...options });
-          // A reply travels 0.6 ms at most, in which 0.06 permits come back.
+          // A reply travels 0.6 ms at most, in which 0.06 tokens come back.
           expect(excess(admissions, 100, 0.1)).toBeLessThanOrEqual(0.06);
           expect(admitted).toBeGreaterThan(800);
         }
@@ -139,7 +139,7 @@ describe('outages', () => {
     expect(admitted).toBe(10);
   });
 
-  it('allow less locally to a key that has just spent its permits through the store', async () => {
+  it('allow less locally to a key that has just spent its tokens through the store', async () => {
     const { store, admittedOf } = limiterOf({});
     expect(await admittedOf(8)).toBe(8);
     store.down = true;
@@ -231,7 +231,7 @@ describe('outages', () => {
     expect(await retryAfterMs()).toBeUndefined();
   });
 
-  it('give a finite wait to a key whose local share is below one permit', async () => {
+  it('give a finite wait to a key whose local share is below one token', async () => {
     const { store, limiter } = limiterOf({ rate: 1, intervalMs: 1000, burst: 1 });
     store.down = true;
     const rejection = await limiter.acquire({ key: 'key' }).catch((error) => error);

@@ -22,7 +22,7 @@ describe('RedisRateLimiter', () => {
     ] as const;
     for (const [name, key] of pairs) {
       const limiter = new RedisRateLimiter({ client: store, clock, name, rate: 1, mode: 'strict' });
-      // Each has its own permit.
+      // Each has its own token.
       await limiter.acquire({ key });
       for (const storeKey of store.keys) storeKeys.add(storeKey);
     }
@@ -91,7 +91,7 @@ describe('RedisRateLimiter', () => {
     expect(store.commands).toBe(1);
   });
 
-  it('decides from memory while the store has nothing, with the time of the next permit', async () => {
+  it('decides from memory while the store has nothing, with the time of the next token', async () => {
     const { clock, store, limiter } = limiterOf({ burst: 1 });
     await limiter.acquire({ key: 'a' });
     const { commands } = store;
@@ -165,7 +165,7 @@ describe('RedisRateLimiter', () => {
     const { limiter } = limiterOf({ burst: 2, maxKeys: 3 });
     for (let i = 0; i < 20; i++) await limiter.acquire({ key: `many-${i}` });
     expect(limiter.stats().keys).toBe(3);
-    // One permit of two is left for each, whether its state is held or not.
+    // One token of two is left for each, whether its state is held or not.
     for (let i = 0; i < 20; i++) await limiter.acquire({ key: `many-${i}` });
     for (let i = 0; i < 20; i++) {
       await expect(limiter.acquire({ key: `many-${i}` })).rejects.toMatchObject({ code: 'RATE_LIMITED' });

@@ -129,7 +129,7 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
     expect(admitted.reduce((sum, n) => sum + n, 0)).toBe(25);
   });
 
-  it('counts fractions of a permit exactly', async () => {
+  it('counts fractions of a token exactly', async () => {
     const limiter = limiterOf({
       rate: 1,
       intervalMs: 1_000_000,
@@ -140,7 +140,7 @@ describe.skipIf(missingRedis !== undefined)('a real server', () => {
     expect(await admittedOf(limiter, freshKey(), 40, 0.1)).toBe(30);
   });
 
-  it('gives the time of the next permit by the clock of the server', async () => {
+  it('gives the time of the next token by the clock of the server', async () => {
     const limiter = limiterOf({ rate: 1, intervalMs: 60_000, burst: 1, mode: 'strict' });
     const key = freshKey();
     await limiter.acquire({ key });

@@ -23,7 +23,7 @@ export interface Simulation {
   readonly limit: Omit<RedisRateLimiterOptions, 'client'>;
   readonly instances: number;
   readonly roundTripMs: number;
-  /** Permits asked for per millisecond, by all instances together; calls come at random. */
+  /** Tokens asked for per millisecond, by all instances together; calls come at random. */
   readonly loadPerMs: number;
   /** Costs, drawn with equal chances. Default: 1. */
   readonly costs?: readonly number[];

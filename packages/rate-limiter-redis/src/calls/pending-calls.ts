@@ -1,7 +1,7 @@
 import { type CallContext, type Clock, RejectedError, type RejectionCode } from '@bp/core';
 import { watchContext } from '@bp/core/kit';
 
-/** A call that waits for the store. It is settled once; a call that is settled already takes no permits. */
+/** A call that waits for the store. It is settled once; a call that is settled already takes no tokens. */
 export interface PendingCall {
   readonly units: number;
   readonly settled: boolean;

@@ -6,7 +6,7 @@ import type { SharedBucket } from '../store/shared-bucket.ts';
 /** What is known of a call without a round trip; `ask` if only the store can decide it. */
 export type Decision = 'admit' | 'reject' | 'ask';
 
-/** Decides calls by what this instance holds and knows: without a round trip. Amounts are units, millionths of a permit. */
+/** Decides calls by what this instance holds and knows: without a round trip. Amounts are units, millionths of a token. */
 export class Decider {
   readonly #options: ResolvedRedisRateLimiterOptions;
   readonly #bucket: SharedBucket;

@@ -9,7 +9,7 @@ const MAX_KNOWN_MS = 1000;
 /** What one instance knows of one key. */
 export class KeyState {
   readonly isOverflow: boolean;
-  /** Permits debited from the shared bucket. */
+  /** Tokens debited from the shared bucket. */
   readonly lease: Lease;
   readonly demand: Demand;
   readonly local: LocalAllowance;

@@ -5,8 +5,8 @@ export interface Batch {
 }
 
 /**
- * The permits of one key that this instance has debited from the shared bucket and not spent yet. Amounts are units
- * (millionths of a permit), times are milliseconds of this instance's clock.
+ * The tokens of one key that this instance has debited from the shared bucket and not spent yet. Amounts are units
+ * (millionths of a token), times are milliseconds of this instance's clock.
  *
  * A batch expires `leaseMs` after it was asked for, not after its reply came: so every unit is spent within `leaseMs` of
  * its debit, however late the reply. The shared bucket is smaller than the burst by what comes back in `leaseMs`; hence the

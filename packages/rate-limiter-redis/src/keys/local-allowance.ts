@@ -1,6 +1,6 @@
 import { admits, charge, type Limit, resolveLimit, waitMs } from '@bp/rate-limiter/kit';
 import type { SharedLimit } from '../limit/shared-limit.ts';
-import { toPermits, UNITS } from '../limit/units.ts';
+import { toTokens, UNITS } from '../limit/units.ts';
 
 /** What one instance may admit of one key without the store. */
 export interface LocalLimit {
@@ -17,7 +17,7 @@ export interface LocalLimit {
 
 /** Derives the part of the limit that one instance serves while the store is unavailable. */
 export function localLimit(limit: SharedLimit, share: number, start: 'full' | 'empty'): LocalLimit {
-  // A share below one permit would never admit a call of cost 1.
+  // A share below one token would never admit a call of cost 1.
   const burst = Math.max(1, limit.burst * share);
   const bucket = resolveLimit({ rate: limit.rate * share, intervalMs: limit.intervalMs, burst });
   return {
@@ -55,8 +55,8 @@ export class LocalAllowance {
   take(units: number, outageAt: number, now: number): boolean {
     const { bucket } = this.#limit;
     this.#advance(outageAt, now);
-    if (!admits(bucket, this.#debtMs, toPermits(units))) return false;
-    this.#debtMs = charge(bucket, this.#debtMs, toPermits(units));
+    if (!admits(bucket, this.#debtMs, toTokens(units))) return false;
+    this.#debtMs = charge(bucket, this.#debtMs, toTokens(units));
     return true;
   }
 
@@ -64,13 +64,13 @@ export class LocalAllowance {
   charge(units: number, now: number): void {
     const { bucket } = this.#limit;
     this.#advance(this.#outageAt, now);
-    this.#debtMs = Math.min(bucket.burstMs, charge(bucket, this.#debtMs, toPermits(units)));
+    this.#debtMs = Math.min(bucket.burstMs, charge(bucket, this.#debtMs, toTokens(units)));
   }
 
   /** Returns the milliseconds until `units` are there; undefined if they never will be. */
   waitMs(units: number, outageAt: number, now: number): number | undefined {
     this.#advance(outageAt, now);
-    const ms = waitMs(this.#limit.bucket, this.#debtMs, toPermits(units));
+    const ms = waitMs(this.#limit.bucket, this.#debtMs, toTokens(units));
     return ms === Number.POSITIVE_INFINITY ? undefined : ms;
   }
 

@@ -2,7 +2,7 @@ import type { RedisClient } from './redis-client.ts';
 import { hexDigest } from './store-keys.ts';
 
 /**
- * GCRA (ITU-T I.371) on the server, by the server's clock. Amounts are units, millionths of a permit.
+ * GCRA (ITU-T I.371) on the server, by the server's clock. Amounts are units, millionths of a token.
  *
  * ARGV: the microseconds of one unit, and of all units that the bucket holds; a debt to charge first; units to take beside the
  * calls, as far as they are there; then pairs of a cost and how many calls of that cost follow each other. Every call takes its
