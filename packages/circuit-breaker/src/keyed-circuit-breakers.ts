@@ -91,7 +91,8 @@ export class KeyedCircuitBreakers implements Policy {
     this.#clock = options.clock ?? systemClock;
     this.#keyless = this.#create(undefined);
     this.#shared = this.#create(undefined);
-    const { ms: windowMs = 0 }: { readonly ms?: number | undefined } = options.window ?? {};
+    const { window } = options;
+    const windowMs = (window !== undefined && 'ms' in window ? window.ms : undefined) ?? 0;
     this.#idleMs = checkPositive('idleMs', idleMs ?? Math.max(IDLE_MS, windowMs));
     if (this.#idleMs < windowMs) {
       throw new RangeError(`idleMs must be at least window.ms = ${windowMs}, got ${this.#idleMs}`);

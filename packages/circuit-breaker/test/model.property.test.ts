@@ -178,12 +178,14 @@ const setting: fc.Arbitrary<Setting> = fc.record({
 });
 
 function optionsOf(given: Setting, clock: VirtualClock): CircuitBreakerOptions {
-  const { windowCalls, windowMs, slowCallRate, ...rest } = given;
+  const { windowCalls, windowMs, slowCallRate, minCalls, ...rest } = given;
+  const hasRate = rest.failureRate !== undefined || slowCallRate !== undefined;
+  const window = windowCalls === undefined ? { ms: windowMs } : { calls: windowCalls };
   return {
     ...rest,
     slowCallRate,
     slowCallMs: slowCallRate === undefined ? undefined : SLOW_MS,
-    window: windowCalls === undefined ? { ms: windowMs } : { calls: windowCalls },
+    ...(hasRate ? { window, minCalls } : {}),
     openMs: OPEN_MS,
     maxOpenMs: MAX_OPEN_MS,
     halfOpenMaxMs: HALF_OPEN_MAX_MS,
