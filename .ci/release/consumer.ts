@@ -24,15 +24,22 @@ export class Consumer {
     this.#name = name;
   }
 
-  /** Installs `manifest` alone, with its peers, from the registry of `env`. */
+  /** Installs `manifest` alone, with its peers and what its README imports, from the registry of `env`. */
   static async install(manifest: Manifest, root: string, env: NodeJS.ProcessEnv): Promise<Consumer> {
-    const folder = join(root, manifest.name.replace('@bp/', ''));
+    const name = manifest.name.replace('@bp/', '');
+    const folder = join(root, name);
     await mkdir(folder, { recursive: true });
+    const programs = await readmePrograms(pathToFileURL(resolve('packages', name, 'README.md')));
+    const siblings = programs.flatMap(({ source }) => source.match(/(?<=from ')@bp\/[^/']+/g) ?? []);
     await writeFile(
       join(folder, 'package.json'),
       JSON.stringify({
         private: true,
-        dependencies: { [manifest.name]: manifest.version, ...manifest.peerDependencies },
+        dependencies: {
+          ...Object.fromEntries(siblings.map((sibling) => [sibling, 'latest'])),
+          [manifest.name]: manifest.version,
+          ...manifest.peerDependencies,
+        },
         devDependencies: USERS_OWN,
       }),
     );
