@@ -110,7 +110,13 @@ export class Admission<T> {
     if (isOver(ctx, queue.clock)) return 'DEADLINE_EXCEEDED';
     if (isClosing()) return 'SHUTTING_DOWN';
     if (item === undefined || !isItemContext(ctx, rules)) return 'QUEUE_FULL';
-    return contents.tryAdd(item, ctx) ? undefined : 'QUEUE_FULL';
+    try {
+      return contents.tryAdd(item, ctx) ? undefined : 'QUEUE_FULL';
+    } catch (error) {
+      // Code of the context failed: what was evicted for the item is notified all the same.
+      this.#options.settle();
+      throw error;
+    }
   }
 
   #rejection(code: RejectionCode, ctx: CallContext): RejectedError {

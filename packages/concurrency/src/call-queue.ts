@@ -1,5 +1,5 @@
 import { FairQueue, PriorityQueue } from '@bp/bounded-queue';
-import type { CallContext, Clock, DerivedContext, RejectedError } from '@bp/core';
+import type { CallContext, Clock, RejectedError } from '@bp/core';
 import {
   deriveContext,
   EMPTY_CONTEXT,
@@ -141,7 +141,7 @@ export class CallQueue {
     this.size++;
     const call = this.#newCall(cost, ctx, settle);
     const waitingCtx = call.bounded ?? ctx;
-    if (!calls.tryPush(call, waitingCtx)) {
+    if (!this.#orLeave(() => calls.tryPush(call, waitingCtx))) {
       this.size--;
       // Before the context is ended, which leaves no reason behind.
       const over = rejectionIfOver(waitingCtx, this.#clock, this.#name);
@@ -163,15 +163,15 @@ export class CallQueue {
     }
     const since = clock.now();
     const startBy = since + this.#maxWaitMs;
-    const bounded = this.#boundedBy(startBy, ctx);
+    const bounded = this.#orLeave(() => deriveContext(ctx, { deadline: startBy, clock, name: this.#name }));
     return new QueuedCall(cost, ctx, settle, since, startBy, bounded);
   }
 
-  #boundedBy(deadline: number, ctx: CallContext): DerivedContext {
+  /** Does a part of entering. If code of the caller's context throws, the call does not enter. */
+  #orLeave<T>(enter: () => T): T {
     try {
-      return deriveContext(ctx, { deadline, clock: this.#clock, name: this.#name });
+      return enter();
     } catch (error) {
-      // Code of the caller's context failed: the call does not enter.
       this.size--;
       this.#onChange();
       throw error;

@@ -29,7 +29,6 @@ describe('calls that enter the queue', () => {
       const limiter = new ConcurrencyLimiter({ limit: 1, maxQueue: 5, maxWaitMs });
       const held = await limiter.acquire();
       const fail = (): never => {
-        held.release();
         throw new Error('of the context');
       };
       let drained = false;
@@ -37,6 +36,7 @@ describe('calls that enter the queue', () => {
         drained = true;
       });
       await expect(limiter.acquire({ [name]: fail })).rejects.toThrow('of the context');
+      held.release();
       await settle();
       expect(drained).toBe(true);
       expect(limiter.tryAcquire(), 'no call is left in the queue').toBeDefined();

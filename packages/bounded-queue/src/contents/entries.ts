@@ -1,5 +1,5 @@
 import { type CallContext, type Clock, RejectedError, type RejectionCode, type Unsubscribe } from '@bp/core';
-import { EMPTY_CONTEXT, isOver, rejectionAtEntry, watchContext } from '@bp/core/kit';
+import { EMPTY_CONTEXT, isOver, neverThrowing, rejectionAtEntry, watchContext } from '@bp/core/kit';
 import type { ContentsOptions } from '../options.ts';
 import { Entry } from '../order/entry.ts';
 import type { Order } from '../order/order.ts';
@@ -19,6 +19,14 @@ export interface EntriesOptions<T> {
   /** Called after an item was dropped because its context ended. */
   readonly onEnded: () => void;
 }
+
+/** Makes `error` an uncaught exception of the process, which does not disturb the current caller. */
+const surface = neverThrowing(
+  (error: unknown): void => {
+    throw error;
+  },
+  () => undefined,
+);
 
 /** Items with their contexts: bounded by count and weight, evicted, expired, and shed by sojourn control. */
 export class Entries<T> {
@@ -61,7 +69,7 @@ export class Entries<T> {
     }
     const entry = new Entry(item, ctx, this.#sojourn === undefined ? Number.NaN : this.#clock.now());
     this.add(entry);
-    this.#watch(entry);
+    this.#watchOrRemove(entry);
     return true;
   }
 
@@ -138,6 +146,22 @@ export class Entries<T> {
 
   #fits(ctx: CallContext): boolean {
     return !this.#isFull && this.#missingWeight(ctx) === 0;
+  }
+
+  /** @throws what a method of its context throws; the entry is then out again, and counts as never added. */
+  #watchOrRemove(entry: Entry<T>): void {
+    try {
+      this.#watch(entry);
+    } catch (error) {
+      // An entry that was taken or dropped meanwhile is accounted for.
+      if (!entry.queued) {
+        surface(error);
+        return;
+      }
+      this.#order.remove(entry);
+      this.#leave(entry);
+      throw error;
+    }
   }
 
   #watch(entry: Entry<T>): void {
