@@ -25,7 +25,7 @@ describe('the cost of a route', () => {
   const rejectedLimits: [string, RateLimitOptions, number][] = [
     ['the burst', { rate: 1, burst: 3 }, 3],
     ['the default burst', { rate: 2 }, 2],
-    ['the bound of a shared limiter', { limiter: { acquire: async () => {}, maxCost: 5 } }, 5],
+    ['the bound of a shared limiter', { limiter: { acquire: async () => {}, maxCost: () => 5 } }, 5],
   ];
   it.each(rejectedLimits)('above %s is rejected at registration', async (_name, rateLimit, maxCost) => {
     const { app } = await build({ rateLimit });

@@ -38,7 +38,7 @@ export interface SharedRateLimiter {
   /** Resolves to admit; rejects with a `RejectedError`. Any other error fails the request. `ctx` has key, cost, priority, deadline and a signal. */
   acquire(ctx: CallContext): Promise<void>;
   /** The highest cost that it can admit; a higher cost of a route fails its registration. Default: unknown. */
-  readonly maxCost?: number | undefined;
+  maxCost?(): number;
 }
 
 /** A limit that is kept elsewhere. It is not closed with the server. */

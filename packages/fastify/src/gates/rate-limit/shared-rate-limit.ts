@@ -51,8 +51,7 @@ export class SharedRateLimit implements RateLimitGate {
   }
 
   get maxCost(): number {
-    const { maxCost } = this.#limiter;
-    return typeof maxCost === 'number' ? maxCost : Number.POSITIVE_INFINITY;
+    return this.#limiter.maxCost?.() ?? Number.POSITIVE_INFINITY;
   }
 
   /** A permit that was debited elsewhere stays debited. */
