@@ -127,9 +127,9 @@ export class AdaptiveThrottle implements Policy {
     fn: (ctx: CallContext) => T | PromiseLike<T>,
     ctx: CallContext = EMPTY_CONTEXT,
   ): Promise<T> {
+    const now = this.#clock.now();
     // A wrong deadline is an error of the caller here.
     const rejection = rejectionAtEntry(ctx, this.#clock, this.#name) ?? this.check(ctx);
-    const now = this.#clock.now();
     if (rejection === undefined || rejection.code === 'CIRCUIT_OPEN') this.#draw = this.#random();
     if (rejection !== undefined) {
       if (rejection.code === 'CIRCUIT_OPEN') this.#window.record(true, false, now);
