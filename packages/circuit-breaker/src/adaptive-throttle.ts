@@ -193,10 +193,10 @@ export class AdaptiveThrottle implements Policy {
     if (this.#successesInRow === RECOVERED_AFTER) this.#window.clear();
   }
 
-  // A call that began before the first success of the row and fails late tells nothing about the dependency now.
+  // A call that began no later than the first success of the row and fails late tells nothing about the dependency now.
   #onFailure(startedAt: number): void {
     this.#window.record(true, false, this.#clock.now());
     this.#failedStart = Math.max(this.#failedStart, startedAt);
-    if (startedAt >= this.#rowStart) this.#successesInRow = 0;
+    if (startedAt > this.#rowStart) this.#successesInRow = 0;
   }
 }

@@ -143,7 +143,19 @@ describe('AdaptiveThrottle', () => {
         expect(throttle.stats().rejectionShare).toBe(0);
         expect(throttle.check()).toBeUndefined();
       }),
-      { numRuns: 20 },
+      // A call of the history that began at the moment of recovery and failed late.
+      {
+        numRuns: 20,
+        examples: [
+          [
+            [
+              { calls: 1, pauseMs: 0, tookMs: 0 },
+              { calls: 2, pauseMs: 0, tookMs: 1856 },
+            ],
+            1000,
+          ],
+        ],
+      },
     );
   });
 });
