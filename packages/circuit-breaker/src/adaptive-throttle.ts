@@ -87,9 +87,9 @@ export class AdaptiveThrottle implements Policy {
   /** The number that decides about the next call. Drawn in advance, so that `check` agrees with `execute`. */
   #draw: number;
   #sentAt = Number.NEGATIVE_INFINITY;
-  /** When the last of the failed calls began, and the first of the successes in a row. */
-  #failedStart = Number.NEGATIVE_INFINITY;
-  #rowStart = Number.NEGATIVE_INFINITY;
+  /** The numbers, in the order of their starts, of the last call that failed and of the first success in a row. */
+  #lastFailed = 0;
+  #firstInRow = 0;
   #successesInRow = 0;
   #admitted = 0;
 
@@ -135,14 +135,14 @@ export class AdaptiveThrottle implements Policy {
       if (rejection.code === 'CIRCUIT_OPEN') this.#window.record(true, false, now);
       return rejectedPromise(this.#rejections.record(rejection));
     }
-    this.#admitted++;
+    const call = ++this.#admitted;
     this.#sentAt = now;
     try {
       const result = await fn(ctx);
-      this.#onSuccess(now);
+      this.#onSuccess(call);
       return result;
     } catch (error) {
-      if (outcomeOfError(error, ctx, now, this.#timeoutRule) === 'failure') this.#onFailure(now);
+      if (outcomeOfError(error, ctx, now, this.#timeoutRule) === 'failure') this.#onFailure(call);
       throw error;
     }
   }
@@ -185,18 +185,18 @@ export class AdaptiveThrottle implements Policy {
     return Math.max(0, (window.calls - this.#k * accepts) / (window.calls + 1));
   }
 
-  #onSuccess(startedAt: number): void {
+  #onSuccess(call: number): void {
     this.#window.record(false, false, this.#clock.now());
-    if (startedAt < this.#failedStart) return;
-    if (this.#successesInRow === 0) this.#rowStart = startedAt;
+    if (call < this.#lastFailed) return;
+    if (this.#successesInRow === 0) this.#firstInRow = call;
     this.#successesInRow++;
     if (this.#successesInRow === RECOVERED_AFTER) this.#window.clear();
   }
 
-  // A call that began no later than the first success of the row and fails late tells nothing about the dependency now.
-  #onFailure(startedAt: number): void {
+  // A call that began before the first success of the row and fails late tells nothing about the dependency now.
+  #onFailure(call: number): void {
     this.#window.record(true, false, this.#clock.now());
-    this.#failedStart = Math.max(this.#failedStart, startedAt);
-    if (startedAt > this.#rowStart) this.#successesInRow = 0;
+    this.#lastFailed = Math.max(this.#lastFailed, call);
+    if (call > this.#firstInRow) this.#successesInRow = 0;
   }
 }
