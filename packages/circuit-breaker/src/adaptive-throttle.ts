@@ -193,10 +193,12 @@ export class AdaptiveThrottle implements Policy {
     if (this.#successesInRow === RECOVERED_AFTER) this.#window.clear();
   }
 
-  // A call that began before the first success of the row and fails late tells nothing about the dependency now.
   #onFailure(call: number): void {
+    const isLate = call < this.#firstInRow;
+    // A call that began before the recovery and fails after it tells nothing about the dependency now.
+    if (isLate && this.#successesInRow >= RECOVERED_AFTER) return;
     this.#window.record(true, false, this.#clock.now());
     this.#lastFailed = Math.max(this.#lastFailed, call);
-    if (call > this.#firstInRow) this.#successesInRow = 0;
+    if (!isLate) this.#successesInRow = 0;
   }
 }
